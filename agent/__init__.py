@@ -1,0 +1,1 @@
+"""Everything that thinks: the only package that calls an LLM."""

@@ -1,0 +1,1 @@
+"""Datasets, baselines, metrics and reports: every claim of the project, re-runnable."""

@@ -1,0 +1,1 @@
+"""Memory and geometry: records, readers, the store, embeddings, indexes, themes, search. Never calls an LLM."""
