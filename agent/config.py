@@ -1,0 +1,136 @@
+"""Settings. Precedence: command line > environment LEITMOTIF_* (nested: LEITMOTIF_LLM__BASE_URL) > leitmotif.toml > defaults.
+
+Unknown keys are errors everywhere, because a misspelt setting that is silently ignored costs an afternoon.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from agent.errors import ConfigError
+
+EMBEDDED_MODEL = "leitmotif-smollm2-135m"
+EMBEDDED_PORT = 8765
+CONFIG_FILE = "leitmotif.toml"
+ENV_PREFIX = "LEITMOTIF_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LLMSettings(_Section):
+    """Where the LLM is. Any OpenAI-compatible server; the defaults point at the embedded vLLM."""
+
+    base_url: str = f"http://127.0.0.1:{EMBEDDED_PORT}/v1"
+    model: str = EMBEDDED_MODEL
+    api_key: SecretStr = SecretStr("none")
+    concurrency: int = Field(64, ge=1, description="requests in flight at once")
+    timeout_s: float = Field(120.0, gt=0, description="one request, queueing included")
+    retries: int = Field(2, ge=0, description="tries after the first, for retryable failures only")
+
+    @property
+    def embedded(self) -> bool:
+        """Is this the embedded model, whose abilities (and prompts) differ from a large one's?"""
+        return self.model.startswith(EMBEDDED_MODEL)
+
+
+class EngineSettings(_Section):
+    """The embedded vLLM server that `leitmotif llm start` runs on loopback."""
+
+    port: int = Field(EMBEDDED_PORT, ge=1, le=65535)
+    weights: Literal["w8a8", "float32"] = "w8a8"
+    kv_cache_gib: float = Field(2.0, gt=0)
+    max_model_len: int = Field(4096, ge=512, le=8192)
+    max_num_seqs: int = Field(64, ge=1)
+    start_timeout_s: float = Field(600.0, gt=0)
+
+
+class EmbedSettings(_Section):
+    """The sentence embedder: "embedded" is the all-MiniLM-L6-v2 that comes from the package index; a path also works."""
+
+    model: str = "embedded"
+    batch_size: int = Field(64, ge=1)
+
+
+class ProfileSettings(_Section):
+    """How behaviour becomes statements and themes. Times in days."""
+
+    window_events: int = Field(400, ge=10, description="most recent events that a profile reads")
+    segment_max: int = Field(8, ge=3, description="events a statement is written from, at most")
+    segment_min: int = Field(2, ge=1)
+    segment_similarity: float = Field(0.42, ge=0, le=1, description="cosine to join a segment")
+    segment_gap_days: float = Field(45.0, gt=0, description="a longer pause starts a new segment")
+    samples: int = Field(4, ge=1, le=16, description="answers drawn a segment; the guard and likelihood choose")
+    merge_similarity: float = Field(0.88, ge=0, le=1, description="cosine above which two statements mean the same")
+    theme_distance: float = Field(1.05, gt=0, description="Ward distance on unit vectors at which themes stop merging")
+    theme_match: float = Field(0.6, ge=0, le=1, description="cosine to keep yesterday's theme id")
+    decay_per_day: float = Field(0.01, ge=0, description="importance is the sum of exp(-decay * age); PinnerSage uses 0.01")
+    fade_below: float = Field(0.35, ge=0, description="a theme with less importance than this has faded")
+
+
+class RecommendSettings(_Section):
+    pool: int = Field(200, ge=10, description="candidates before fusion")
+    rerank: int = Field(20, ge=0, le=100, description="candidates the LLM scores; 0 switches it off")
+    llm_weight: float = Field(0.3, ge=0, description="weight of the LLM's z-score beside the prior's 1.0")
+    max_rise: int = Field(10, ge=0, description="places an item may rise on the LLM's word alone")
+    diversity: float = Field(0.3, ge=0, le=1, description="MMR trade-off: 0 is relevance only")
+    deadline_s: float = Field(60.0, gt=0, description="after this the prior answers, and says so")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, frozen once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=CONFIG_FILE
+    )
+
+    home: Path = Field(Path(".leitmotif"), description="data, index, weights and logs live here")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in home")
+    llm: LLMSettings = LLMSettings()
+    engine: EngineSettings = EngineSettings()
+    embed: EmbedSettings = EmbedSettings()
+    profile: ProfileSettings = ProfileSettings()
+    recommend: RecommendSettings = RecommendSettings()
+
+    @property
+    def db_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'leitmotif.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings once, at the edge. Raises ConfigError with the offending key in one line."""
+    _refuse_unknown_environment()
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"bad setting {where!r}: {first['msg']}") from exc
+    except ValueError as exc:  # an unreadable TOML file or environment value
+        raise ConfigError(f"settings cannot be read: {exc}") from exc
+
+
+def _refuse_unknown_environment() -> None:
+    """pydantic-settings ignores unknown top-level variables; we do not."""
+    known = {name.upper() for name in Settings.model_fields}
+    for key in os.environ:
+        if key.startswith(ENV_PREFIX) and key.removeprefix(ENV_PREFIX).split("__")[0].upper() not in known:
+            raise ConfigError(f"unknown environment variable {key!r}")
