@@ -70,7 +70,9 @@ class ProfileSettings(_Section):
     merge_similarity: float = Field(0.88, ge=0, le=1, description="cosine above which two statements mean the same")
     theme_distance: float = Field(1.05, gt=0, description="Ward distance on unit vectors at which themes stop merging")
     theme_match: float = Field(0.6, ge=0, le=1, description="cosine to keep yesterday's theme id")
-    decay_per_day: float = Field(0.01, ge=0, description="importance is the sum of exp(-decay * age); PinnerSage uses 0.01")
+    decay_per_day: float = Field(
+        0.01, ge=0, description="importance is the sum of exp(-decay * age); PinnerSage uses 0.01"
+    )
     fade_below: float = Field(0.35, ge=0, description="a theme with less importance than this has faded")
 
 

@@ -1,0 +1,116 @@
+"""One background process of ours: started in its own session, remembered in a file, recognised, stopped with its children.
+
+A pid alone is not an identity, since the system reuses numbers: the record also holds the start time of the process, and a
+process that does not match it is never signalled. Linux only (/proc).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+_POLL_S = 0.05
+_TELLING = re.compile(r"(\w*(?:Error|Exception|Killed)\b: *\S.*)$")
+_SECOND_HAND = "Engine core initialization failed"  # vLLM repeats this after the line that says why
+
+
+@dataclass(frozen=True)
+class Record:
+    """What we remember of the process. `ticks` is its start time in clock ticks since boot."""
+
+    pid: int
+    ticks: int
+    started_at: str
+    port: int
+    model: str
+    weights: str
+
+    def alive(self) -> bool:
+        return start_ticks(self.pid) == self.ticks
+
+    def write(self, file: Path) -> None:
+        scratch = file.with_suffix(".tmp")
+        scratch.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+        scratch.replace(file)
+
+
+def read_record(file: Path) -> Record | None:
+    """The record, or None when there is none or it cannot be understood (a half-written file of an older version)."""
+    try:
+        return Record(**json.loads(file.read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot; None when it does not run (a zombie does not)."""
+    _reap(pid)
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and brackets
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def spawn(command: list[str], env: dict[str, str], log: Path) -> int:
+    """Start detached, in its own session and process group, both streams added to `log`. Returns the pid.
+
+    Raises OSError when the command cannot be executed.
+    """
+    out = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), out, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    # Not subprocess.Popen: it wants to be waited for, and this process outlives us.
+    return os.posix_spawn(command[0], command, env, file_actions=actions, setsid=True)
+
+
+def remember(pid: int, *, port: int, model: str, weights: str) -> Record:
+    return Record(pid, start_ticks(pid) or 0, datetime.now(UTC).isoformat(timespec="seconds"), port, model, weights)
+
+
+def terminate(record: Record, grace_s: float) -> bool:
+    """End the process and everything in its group: politely, and after `grace_s` by force. False if it had ended before."""
+    was_alive = record.alive()
+    if was_alive:
+        _signal_group(record.pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace_s
+        while record.alive() and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+    # A number stays taken while its group has members, so what is left under a dead leader is still ours.
+    if was_alive or start_ticks(record.pid) is None:
+        _signal_group(record.pid, signal.SIGKILL)
+    deadline = time.monotonic() + grace_s
+    while record.alive() and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return was_alive
+
+
+def telling_line(log: Path) -> str:
+    """The line of a log that says best why the process died, or a remark that there is none."""
+    try:
+        lines = [line.strip() for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
+    except FileNotFoundError:
+        lines = []
+    for line in reversed(lines):
+        found = _TELLING.search(line)
+        if found and _SECOND_HAND not in line:
+            return found.group(1)
+    return lines[-1] if lines else "its log is empty"
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # nobody left
+        os.killpg(pid, number)
+
+
+def _reap(pid: int) -> None:
+    """If the process is a child of ours that has ended, let it go; otherwise it would seem to run."""
+    with suppress(ChildProcessError):  # started by another run of ours
+        os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,154 @@
+"""Checks in code on what the LLM wrote. A check that fails names itself; nothing here calls an LLM.
+
+A sentence passes when every word that carries meaning is either in the evidence (by stem), near to something in it (by
+embedding), or one of a small set of words that claim nothing. So a sentence cannot bring in a fact of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import snowballstemmer
+from numpy.typing import NDArray
+
+from retrieval.features import DOMAINS
+
+EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
+
+NEAR = 0.5  # cosine of MiniLM word vectors: "suspense" and "thriller" .52, "cooking" and "recipes" .62, unrelated < .35
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
+_INSTRUCTION = re.compile(
+    r"\b(ignore|disregard|forget|override)\b.{0,40}\b(previous|above|prior|instruction|other|all|everything|rules?|entries)"
+    r"|\b(system|developer) prompt\b|\byou (are|must|should) now\b|\bas an ai\b|\brank (this|me|it)\b"
+    r"|\b(always|only) recommend\b|\bthe (user|assistant) (must|should)\b",
+    re.IGNORECASE,
+)
+_SENSITIVE = re.compile(
+    r"\b(christian|muslim|islamic|jewish|hindu|buddhist|catholic|atheist|religious|gay|lesbian|bisexual|transgender|queer"
+    r"|heterosexual|homosexual|pregnan\w+|diabet\w+|depress(?:ion|ed)|autis\w+|disab(?:led|ility)|cancer|hiv|mental(?:ly)? ill\w*"
+    r"|republican|democrat|conservative|liberal|socialist|left-wing|right-wing|immigrant|ethnic\w*|african|asian|hispanic|latino"
+    r"|(?:young|old|elderly|middle-aged|teenage|adolescent) (?:man|woman|male|female|person|people|adult|boy|girl|mother|father)"
+    r"|(?:his|her|their) (?:age|gender|sex|race|religion|income|salary)"
+    r"|(?:he|she) (?:is|has|was)|years old|poor person|wealthy person|low income|high income)\b",
+    re.IGNORECASE,
+)
+_GLUE = frozenset(
+    """a an and as at by for from in into is it of off on or over that the their these those this to up with without who whose
+    which where while but not no than then too very more most both either each about around between through across
+    like likes liked enjoy enjoys enjoyed love loves prefer prefers appreciate drawn return returns often especially mostly
+    mainly usually particularly also still always keen fond interested interest interests interesting dislike dislikes avoid
+    avoids hate hates hide hides reject rejects tired
+    story stories tale tales theme themes thing things kind kinds type types style styles mix mixture blend set sets focus
+    focused feature features featuring involve involves involving based such one ones well good great strong rich
+    you your yours because since fits fit match matches matching same share shares shared similar another new work works
+    title titles item items something anything everything topic topics subject subjects genre genres""".split()
+)
+_STOPPED_VERBS = ("likes", "dislikes")
+_STEM = snowballstemmer.stemmer("english")
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What a sentence may speak of: the evidence's features and words, and the titles that it may not copy."""
+
+    features: tuple[str, ...]
+    stems: frozenset[str]
+    titles: tuple[str, ...]
+    domains: frozenset[str]
+
+
+def words(text: str) -> list[str]:
+    """The words of `text` in lower case; hyphenated compounds stay whole."""
+    return [w.lower().replace("’", "'") for w in _WORD.findall(text)]
+
+
+def stems(texts: Iterable[str]) -> frozenset[str]:
+    """Stems of all words in `texts`, and of the parts of compounds."""
+    found = {part for text in texts for word in words(text) for part in (word, *word.split("-"))}
+    return frozenset(_STEM.stemWords(sorted(found)))
+
+
+def support(features: Sequence[str], texts: Iterable[str], titles: Sequence[str], domains: Iterable[str]) -> Support:
+    """What the evidence supports. `texts` are item texts, reviews and queries; `domains` nouns such as "films"."""
+    nouns = {d for d in domains} | {c for c, noun in DOMAINS.items() if noun in set(domains)}
+    return Support(tuple(features), stems([*features, *texts, *nouns]), tuple(titles), frozenset(domains))
+
+
+def check(text: str, evidence: Support, embed: EmbedTexts, *, most_words: int = 22) -> str | None:
+    """The name of the first check that `text` fails, or None. `embed` gives unit vectors of short texts."""
+    checks: tuple[tuple[str, Callable[[], bool]], ...] = (
+        ("shape", lambda: not _one_sentence(text, most_words)),
+        ("markup", lambda: _MARKUP.search(text) is not None),
+        ("instruction", lambda: _INSTRUCTION.search(text) is not None),
+        ("sensitive", lambda: _SENSITIVE.search(text) is not None),
+        ("loop", lambda: loops(text)),
+        ("copy", lambda: copies(text, evidence.titles)),
+        ("unsupported", lambda: bool(unsupported(text, evidence, embed))),
+        ("vacuous", lambda: vacuous(text, evidence)),
+    )
+    return next((name for name, fails in checks if fails()), None)
+
+
+def harmful(text: str) -> str | None:
+    """The checks that hold for any text we show or keep, whoever wrote it: markup, instruction, sensitive."""
+    for name, pattern in (("markup", _MARKUP), ("instruction", _INSTRUCTION), ("sensitive", _SENSITIVE)):
+        if pattern.search(text):
+            return name
+    return None
+
+
+def _one_sentence(text: str, most_words: int) -> bool:
+    body = text.strip()
+    return "\n" not in body and 3 <= len(words(body)) <= most_words and not re.search(r"[.!?]\s+\S", body)
+
+
+def loops(text: str) -> bool:
+    """Says the same thing over: a content word three times, a repeated pair of words, or a list with an entry twice."""
+    content = [w for w in words(text) if w not in _GLUE]
+    if content and Counter(_STEM.stemWords(content)).most_common(1)[0][1] >= 3:
+        return True
+    pairs = list(zip(content, content[1:], strict=False))
+    parts = [p.strip().lower() for p in re.split(r",| and | or ", text) if p.strip()]
+    return len(set(pairs)) < len(pairs) or len(set(parts)) < len(parts)
+
+
+def copies(text: str, titles: Iterable[str]) -> bool:
+    """Holds a title of two words or more, or three words in a row of a longer one."""
+    haystack = " ".join(words(text))
+    for title in titles:
+        needle = words(re.sub(r"\(\d{4}\)", "", title))
+        runs = [needle] if len(needle) == 2 else [needle[i : i + 3] for i in range(len(needle) - 2)]
+        if any(f" {' '.join(run)} " in f" {haystack} " for run in runs if not all(w in _GLUE for w in run)):
+            return True
+    return False
+
+
+def unsupported(text: str, evidence: Support, embed: EmbedTexts) -> list[str]:
+    """The words of `text` that nothing in the evidence speaks for."""
+    left = [w for w in dict.fromkeys(words(text)) if w not in _GLUE and not _stem_known(w, evidence)]
+    if not evidence.domains:  # a catalogue that does not say what its items are: "films" cannot be wrong
+        left = [w for w in left if w not in DOMAINS and w not in DOMAINS.values()]
+    if not left or not evidence.features:
+        return left
+    similarity = embed(left) @ embed(evidence.features).T
+    return [w for w, row in zip(left, similarity, strict=True) if float(row.max()) < NEAR]
+
+
+def vacuous(text: str, evidence: Support) -> bool:
+    """Names no feature of the evidence, only kinds of things ("likes films")."""
+    specific = stems(evidence.features)
+    return not any(stem in specific for stem in stems([text]) - stems([*DOMAINS, *DOMAINS.values(), *_GLUE]))
+
+
+def _stem_known(word: str, evidence: Support) -> bool:
+    return all(part in evidence.stems or raw in _GLUE for raw, part in _parts(word))
+
+
+def _parts(word: str) -> list[tuple[str, str]]:
+    raw = [p for p in word.split("-") if p]
+    return list(zip(raw, _STEM.stemWords(raw), strict=True))

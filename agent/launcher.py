@@ -1,0 +1,75 @@
+"""The program that the embedded engine runs: vLLM's OpenAI server. Arguments are those of `vllm serve`.
+
+    python -P agent/launcher.py [--plain] --model DIR --port 8765
+
+vLLM by itself imports itself three to four times in turn: server, model inspection, engine core, worker. Here it is
+imported once and the engine core is forked from that, with the worker inside. `--plain` leaves vLLM as it is;
+agent/engine.py falls back on it. Measurements: docs/decisions/0002-embedded-engine.md. Imports nothing of ours, as it runs
+as a script in a process of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+# What the engine core imports on its own otherwise, after the fork and so beyond what is shared.
+_PRELOAD = (
+    "vllm.v1.engine.core",
+    "vllm.v1.executor.uniproc_executor",
+    "vllm.v1.worker.cpu_worker",
+    "vllm.model_executor.models.llama",
+)
+
+
+def bind_openmp(cores: str) -> None:
+    """Have OpenMP use these cores ("0,1"), as vLLM's own executor does for the worker that we do not start.
+
+    Read when the OpenMP runtime loads, so it must be set before torch is imported.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(len(cores.split(","))))
+    os.environ.setdefault("OMP_PLACES", f"{{{cores}}}")
+    os.environ.setdefault("OMP_PROC_BIND", "true")
+
+
+def share_one_import() -> None:
+    """Fork the engine core instead of spawning it, run the worker in it, and inspect the model class in this process.
+
+    Sound because nothing has run in parallel before the fork: no OpenMP region, no Python thread. Raises ImportError or
+    AttributeError where vLLM is not built as we know it; nothing has been changed then.
+    """
+    platform: Any = importlib.import_module("vllm.platforms.cpu").CpuPlatform
+    registry: Any = importlib.import_module("vllm.model_executor.models.registry")
+    check = platform.check_and_update_config.__func__
+    _ = registry._run_in_subprocess
+    for name in _PRELOAD:
+        importlib.import_module(name)
+
+    def check_then_fork(cls: Any, vllm_config: Any) -> None:
+        check(cls, vllm_config)  # sets "spawn" and the multi-process executor
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+        vllm_config.parallel_config.distributed_executor_backend = "uni"
+
+    def inspect_here(inspect: Callable[[], Any]) -> Any:
+        return inspect()
+
+    platform.check_and_update_config = classmethod(check_then_fork)
+    registry._run_in_subprocess = inspect_here
+
+
+def main() -> None:
+    plain = "--plain" in sys.argv
+    if plain:
+        sys.argv.remove("--plain")
+    else:
+        bind_openmp(os.environ["VLLM_CPU_OMP_THREADS_BIND"])
+        share_one_import()
+    serve: Callable[[], None] = importlib.import_module("vllm.entrypoints.launchers.api_server.entry").main
+    serve()
+
+
+if __name__ == "__main__":
+    main()

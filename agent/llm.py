@@ -1,0 +1,199 @@
+"""The one way to talk to an LLM: the OpenAI protocol of a vLLM server, many requests at once.
+
+Two verbs. `complete` asks for validated output (JSON schema, one repair, several samples); `likelihood` asks how probable a
+text is after another. What is sent and how answers are read is in protocol.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import openai
+from openai.types import CompletionUsage
+from openai.types.chat.chat_completion import Choice
+from retrieval.store import LLMCall
+
+from agent.config import LLMSettings
+from agent.errors import LLMError, LLMOutputError, LLMUnavailableError, LLMUnsupportedError
+from agent.protocol import (
+    Answer,
+    ChatRequest,
+    RawChat,
+    RawChoice,
+    RawScore,
+    Usage,
+    build_request,
+    continuation_logprob,
+    parse_chat,
+)
+from prompts.library import Message, Prompt
+
+REPAIR = "That was not valid: {problem}. Answer again with the JSON object only."
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """What the call log says of a call beside its figures."""
+
+    prompt: str
+    sha: str
+    kind: str
+    user: str | None
+    attempt: int = 1
+
+
+class LLM:
+    """The client; use one per event loop. `log` receives one LLMCall a request: figures only, never what a user did."""
+
+    def __init__(
+        self,
+        settings: LLMSettings,
+        *,
+        client: openai.AsyncOpenAI | None = None,
+        log: Callable[[LLMCall], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self._client = client or openai.AsyncOpenAI(
+            base_url=settings.base_url,
+            api_key=settings.api_key.get_secret_value(),
+            timeout=settings.timeout_s,
+            max_retries=settings.retries,  # the SDK retries 408/409/429/5xx and lost connections, with jitter
+        )
+        self._log = log
+        self._gate = asyncio.Semaphore(settings.concurrency)
+
+    async def complete(
+        self, prompt: Prompt, *, n: int = 1, user: str | None = None, **variables: Any
+    ) -> list[Answer[Any]]:
+        """Up to `n` valid answers in sampled order, at least one.
+
+        Raises LLMOutputError when none is valid after one repair, LLMUnavailableError when the server is out of reach.
+        """
+        messages = prompt.render(**variables)
+        label = _Label(prompt.ref, prompt.sha, "complete", user)
+        request = build_request(self.settings, prompt, messages, n=n)
+        raw, answers, problem = await self._try(prompt, request, label)
+        if answers:
+            return answers
+        broken = raw.choices[0].text[:400] if raw.choices else ""
+        retry = (*messages, Message("assistant", broken), Message("user", REPAIR.format(problem=problem)))
+        request = build_request(self.settings, prompt, retry, n=1)
+        _, answers, problem = await self._try(prompt, request, replace(label, attempt=2))
+        if not answers:
+            raise LLMOutputError(f"{prompt.ref}: {problem}")
+        return answers
+
+    async def likelihood(
+        self, pairs: Sequence[tuple[str, str]], *, ref: str, sha: str = "", user: str | None = None
+    ) -> list[float]:
+        """For each (prefix, continuation) the mean log-probability per token of the continuation after the prefix.
+
+        `ref` names the prompt for the log. Raises LLMUnsupportedError where the server cannot score prompts.
+        """
+        label = _Label(ref, sha, "score", user)
+
+        async def one(prefix: str, continuation: str) -> float:
+            async with self._gate:
+                started = time.monotonic()
+                raw = await self._score(prefix + continuation)
+            self._record(label, raw.usage, started, "ok", "stop")
+            return continuation_logprob(raw.tokens, continuation)
+
+        return list(await asyncio.gather(*(one(prefix, text) for prefix, text in pairs)))
+
+    async def models(self) -> list[str]:
+        """The ids of the models that the server offers."""
+        with _normalised():
+            return [model.id async for model in self._client.models.list()]
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _try(self, prompt: Prompt, request: ChatRequest, label: _Label) -> tuple[RawChat, list[Answer[Any]], str]:
+        """Send once and validate: the raw answer, the valid answers, and the last problem."""
+        async with self._gate:
+            started = time.monotonic()
+            raw = await self._chat(request)
+        answers, problem = parse_chat(raw, prompt)
+        outcome = "invalid" if not answers else "ok" if label.attempt == 1 else "repaired"
+        self._record(label, raw.usage, started, outcome, raw.choices[0].finish_reason if raw.choices else "none")
+        return raw, answers, problem
+
+    async def _chat(self, request: ChatRequest) -> RawChat:
+        with _normalised():
+            response = await self._client.chat.completions.create(**request.body())
+        return RawChat(tuple(_choice(c) for c in response.choices), _usage(response.usage))
+
+    async def _score(self, text: str) -> RawScore:
+        with _normalised():
+            response = await self._client.completions.create(
+                model=self.settings.model, prompt=text, max_tokens=1, temperature=0, extra_body={"prompt_logprobs": 0}
+            )
+        entries = getattr(response.choices[0], "prompt_logprobs", None) if response.choices else None
+        if entries is None:
+            raise LLMUnsupportedError(
+                "the server does not report prompt log-probabilities", hint="ranking by likelihood needs a vLLM server"
+            )
+        found = (next(iter(entry.values())) for entry in entries if entry)
+        return RawScore(tuple((str(e["decoded_token"]), float(e["logprob"])) for e in found), _usage(response.usage))
+
+    def _record(self, label: _Label, usage: Usage, started: float, outcome: str, finish: str) -> None:
+        if self._log is None:
+            return
+        self._log(
+            LLMCall(
+                id=uuid.uuid4().hex,
+                at=datetime.now(UTC),
+                prompt=label.prompt,
+                sha=label.sha,
+                model=self.settings.model,
+                kind=label.kind,
+                user=label.user,
+                tokens_in=usage.tokens_in,
+                tokens_out=usage.tokens_out,
+                tokens_cached=usage.tokens_cached,
+                latency_s=time.monotonic() - started,
+                attempts=label.attempt,
+                outcome=outcome,
+                finish_reason=finish,
+            )
+        )
+
+
+def _choice(choice: Choice) -> RawChoice:
+    entries = choice.logprobs.content if choice.logprobs and choice.logprobs.content else []
+    tokens = tuple((entry.token, entry.logprob) for entry in entries)
+    return RawChoice(choice.message.content or "", choice.finish_reason, tokens)
+
+
+def _usage(usage: CompletionUsage | None) -> Usage:
+    if usage is None:
+        return Usage()
+    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
+    return Usage(usage.prompt_tokens, usage.completion_tokens, cached or 0)
+
+
+@contextmanager
+def _normalised() -> Iterator[None]:
+    """Turn the SDK's exceptions into ours; what we do not know goes through."""
+    try:
+        yield
+    except openai.APITimeoutError as exc:
+        raise LLMUnavailableError("the LLM did not answer in time") from exc
+    except openai.APIConnectionError as exc:
+        raise LLMUnavailableError("the LLM server cannot be reached") from exc
+    except openai.APIStatusError as exc:
+        if exc.status_code in (408, 409, 429) or exc.status_code >= 500:
+            raise LLMUnavailableError(f"the LLM server answered {exc.status_code}") from exc
+        raise LLMError(f"the LLM server refused the request ({exc.status_code}): {_one_line(exc.message)}") from exc
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

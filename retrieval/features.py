@@ -1,0 +1,84 @@
+"""What a few items have in common that the rest of the catalogue has not: the plain facts behind a statement.
+
+A feature is a category or a tag. Its weight is how often it occurs among the items times the log of how much more
+frequent it is there than in the catalogue (the pointwise Kullback-Leibler term), so what is true of everything weighs
+nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from retrieval.records import Item
+
+DOMAINS: Mapping[str, str] = {
+    "film": "films",
+    "movie": "films",
+    "book": "books",
+    "game": "games",
+    "music": "music",
+    "article": "articles",
+    "news": "news",
+    "course": "courses",
+    "travel": "places to travel",
+    "podcast": "podcasts",
+    "recipe": "recipes",
+    "product": "products",
+}
+"""Categories that name what kind of thing an item is, with the noun used for several of them."""
+
+_LEAST_LIFT = 1.5  # a feature under half again the catalogue's share says nothing about the person
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueStats:
+    """How many items there are, and in how many each feature occurs."""
+
+    items: int
+    counts: Mapping[str, int]
+
+    def share(self, feature: str) -> float:
+        """Share of the catalogue that has `feature`, smoothed so that it is never 0."""
+        return (self.counts.get(feature, 0) + 0.5) / (self.items + 1)
+
+
+def features(item: Item) -> tuple[str, ...]:
+    """Categories and tags in lower case, each once, without those that only name the kind of thing."""
+    seen = dict.fromkeys(f.strip().lower() for f in (*item.categories, *item.tags))
+    return tuple(f for f in seen if f and f not in DOMAINS)
+
+
+def domain(item: Item) -> str | None:
+    """The noun for items of this kind ("films"), where the categories say it."""
+    return next((DOMAINS[c.lower()] for c in item.categories if c.lower() in DOMAINS), None)
+
+
+def catalogue_stats(items: Iterable[Item]) -> CatalogueStats:
+    counts: Counter[str] = Counter()
+    total = 0
+    for item in items:
+        total += 1
+        counts.update(features(item))
+    return CatalogueStats(total, counts)
+
+
+def distinctive(items: Sequence[Item], stats: CatalogueStats) -> list[tuple[str, float]]:
+    """Features of `items` by falling weight. With three items or more, a feature of a single one does not count."""
+    found = Counter(f for item in items for f in features(item))
+    least = 2 if len(items) >= 3 else 1
+    weights = {}
+    for feature, count in found.items():
+        share = count / len(items)
+        lift = share / stats.share(feature)
+        if count >= least and lift >= _LEAST_LIFT:
+            weights[feature] = share * math.log(lift)
+    return sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def domains(items: Sequence[Item]) -> list[str]:
+    """The nouns for the kinds of things among `items`, most frequent first."""
+    counts = Counter(d for d in map(domain, items) if d)
+    return [d for d, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]

@@ -1,0 +1,146 @@
+"""The arithmetic of ranking: quotas, fusion of channel scores, diversity, bounded movement. Pure functions on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class FusionWeights:
+    """Weights of the channels' z-scores. Without a query: z(BM25) + z(best theme) + z(log popularity), each 1. With one,
+    the query decides and the rest personalises: `personal` scales theme and popularity then.
+
+    `dislike` is taken off per unit of cosine above `dislike_margin` to the nearest disliked theme. Two unrelated short
+    texts have a MiniLM cosine of about 0.1 to 0.3, so the margin leaves alone what is not about the disliked thing.
+    `fresh` is what the newest item gains: a nudge that decides where nothing else does.
+    """
+
+    bm25: float = 1.0
+    theme: float = 1.0
+    popular: float = 1.0
+    query: float = 2.0
+    personal: float = 0.3
+    fresh: float = 0.1
+    dislike: float = 4.0
+    dislike_margin: float = 0.4
+
+
+def quotas(importance: Sequence[float], total: int) -> list[int]:
+    """Share `total` places in proportion to importance, by largest remainder, with at least one place each.
+
+    Gives ints that sum to `total`, in the given order. With more claimants than places, the most important get one each.
+    Negative or undefined importance counts as none; when nobody has any, all are equal. Ties go to the earlier claimant.
+    """
+    weights = np.nan_to_num(np.asarray(importance, dtype=np.float64), nan=0.0, posinf=0.0).clip(min=0.0)
+    n = len(weights)
+    if n == 0 or total <= 0:
+        return [0] * n
+    if total <= n:
+        chosen = set(np.argsort(-weights, kind="stable")[:total].tolist())
+        return [int(i in chosen) for i in range(n)]
+    peak = weights.max()
+    weights = weights / peak if peak > 0 else np.ones(n)
+    exact = weights / weights.sum() * (total - n)
+    shares = np.floor(exact).astype(int)
+    left = total - n - int(shares.sum())
+    shares[np.argsort(shares - exact, kind="stable")[:left]] += 1
+    return [int(share) + 1 for share in shares]
+
+
+def zscores(values: Floats) -> NDArray[np.float64]:
+    """(values - mean) / deviation over the finite values; NaN (no opinion) and constant input give 0, the neutral score."""
+    array = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(array)
+    result = np.zeros(array.shape)
+    if known.any():
+        centred = array[known] - array[known].mean()
+        deviation = centred.std()
+        # below rounding error of the input, a deviation is noise that division would blow up to +-1
+        if deviation > 1e-9 * max(1.0, float(np.abs(array[known]).max())):
+            result[known] = centred / deviation
+    return result
+
+
+def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) -> NDArray[np.float64]:
+    """The prior of n items from the raw scores of their channels, each of shape (n,); NaN is "no opinion".
+
+    Known channels: "bm25", "theme", "query", "popular" (counts), "fresh" (0 to 1) and "dislike" (cosine to the nearest
+    disliked theme); others, and missing ones, add nothing. `asked` says that there is a query. At least one channel must be given.
+    """
+    personal = weights.personal if asked else 1.0
+    gains = {
+        "bm25": weights.bm25,
+        "theme": weights.theme * personal,
+        "popular": weights.popular * personal,
+        "query": weights.query,
+    }
+    prior = np.zeros(len(next(iter(channels.values()))))
+    for name, raw in channels.items():
+        if name == "dislike":
+            prior -= weights.dislike * np.nan_to_num(raw - weights.dislike_margin, nan=0.0).clip(min=0.0)
+        elif name == "fresh":
+            prior += weights.fresh * np.nan_to_num(raw, nan=0.0)
+        elif name in gains:
+            prior += gains[name] * zscores(np.log1p(raw) if name == "popular" else raw)
+    return prior
+
+
+def mmr(relevance: Floats, vectors: Floats, k: int, trade_off: float) -> list[int]:
+    """Maximal marginal relevance: the rows of at most `k` items, best first, each next one relevant and unlike those before.
+
+    `relevance` (n,) is scaled to [0, 1], so that it can be weighed against a cosine; `vectors` are (n, d) unit rows;
+    `trade_off` 0 is relevance only, 1 difference only. Ties go to the lower row. Source: Carbonell and Goldstein 1998.
+    """
+    n = len(relevance)
+    if n == 0:
+        return []
+    span = float(np.ptp(relevance))
+    scaled = (relevance - relevance.min()) / span if span > 0 else np.ones(n)
+    nearest = np.zeros(
+        n
+    )  # a first choice has nothing to be like, and unlike beats opposite: cosines below 0 count as 0
+    free = np.ones(n, dtype=bool)
+    chosen: list[int] = []
+    for _ in range(min(k, n)):
+        gain = np.where(free, (1.0 - trade_off) * scaled - trade_off * nearest, -np.inf)
+        best = int(np.argmax(gain))
+        chosen.append(best)
+        free[best] = False
+        nearest = np.maximum(nearest, vectors @ vectors[best])
+    return chosen
+
+
+def bounded(
+    prior_order: Sequence[str],
+    llm_scores: Mapping[str, float],
+    weight: float,
+    max_rise: int,
+    prior_scores: Sequence[float] | None = None,
+) -> list[str]:
+    """Items re-ordered by z(prior) + weight * z(LLM), none more than `max_rise` places above its place in `prior_order`.
+
+    The bound is the defence against item text that flatters itself into a model's favour: what a hostile item can win is
+    limited, whatever the LLM says of it. `prior_scores` goes with `prior_order` and never rises along it; without it the
+    places themselves are the prior. An item that the LLM did not score (or not with a number) gets the neutral 0.
+    """
+    n = len(prior_order)
+    prior = (
+        np.arange(n, 0, -1, dtype=np.float64) if prior_scores is None else np.asarray(prior_scores, dtype=np.float64)
+    )
+    llm = np.array([llm_scores.get(item, np.nan) for item in prior_order], dtype=np.float64)
+    fused = zscores(prior) + weight * zscores(llm)
+    waiting = list(range(n))
+    order: list[str] = []
+    for place in range(n):
+        # everything that may stand here; the first waiting item always may, because at most `place` are placed
+        allowed = [row for row in waiting if row - place <= max_rise]
+        best = max(allowed, key=lambda row: (fused[row], -row))
+        waiting.remove(best)
+        order.append(prior_order[best])
+    return order

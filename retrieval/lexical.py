@@ -1,0 +1,111 @@
+"""BM25 over item texts: the channel that finds exact words (a director, a place) that vectors blur.
+
+Built in memory when a process starts (well under two seconds for ten thousand items). Scores are those of bm25s with
+its defaults: Lucene's variant, k1 1.5, b 0.75.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.records import Item
+
+if TYPE_CHECKING:
+    import bm25s
+
+# Chinese, Japanese and Korean are written without spaces or with glued particles: their characters count one by one.
+_TOKEN = re.compile(
+    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff]|[^\\W_\u3040-\u9fff\uac00-\ud7a3\uf900-\ufaff]+"
+)
+
+# Left out of queries only. A profile sentence ("Likes a drama with a twist") would otherwise find titles by "with" and
+# "a"; documents keep them, so that a query of nothing else ("It", "The Who") still finds its title.
+_STOP_WORDS = """
+a about also am an and are as at be been but by can do don for from had has have he her his i in into is it its just like
+liked likes love loves me my not of on or our s she so t than that the their them they this to too us very was we were
+what when which who will with you your
+"""
+STOP = frozenset(_STOP_WORDS.split())
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-case words of any script; CJK characters one by one; English plurals made singular."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return [_singular(word) for word in _TOKEN.findall(plain)]
+
+
+def query_tokens(text: str) -> list[str]:
+    """The tokens worth searching for, each once: those that are no stop words, or all when nothing else is left."""
+    words = list(dict.fromkeys(tokens(text)))
+    return [word for word in words if word not in STOP] or words
+
+
+def _singular(word: str) -> str:
+    """The S-stemmer: "mysteries" -> "mystery", "thrillers" -> "thriller". Source: Harman, How effective is suffixing?,
+    JASIS 42(1), 1991: it helps as much as heavier stemmers and hardly ever joins two words that differ."""
+    if len(word) <= 3 or not word.isascii() or not word.endswith("s"):
+        return word
+    if word.endswith("ies"):
+        return word if word.endswith(("eies", "aies")) else word[:-3] + "y"
+    if word.endswith("es"):
+        return word if word.endswith(("aes", "ees", "oes")) else word[:-1]
+    return word if word.endswith(("us", "ss")) else word[:-1]
+
+
+class Lexical:
+    """A BM25 index of items, fixed once built. Safe to share between threads.
+
+    `ids` are the item ids in the order of the rows of `scores`.
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        rows = [(item.id, tokens(_searchable(item))) for item in items]
+        self.ids: tuple[str, ...] = tuple(item_id for item_id, _ in rows)
+        self._row = {item_id: row for row, item_id in enumerate(self.ids)}
+        self._bm25 = _build([words for _, words in rows])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def scores(self, text: str) -> NDArray[np.float32]:
+        """BM25 of every item, shape (n,), at least 0; all zero when no word of `text` is known."""
+        words = query_tokens(text)
+        if self._bm25 is None or not words:
+            return np.zeros(len(self.ids), dtype=np.float32)
+        return np.asarray(self._bm25.get_scores(words), dtype=np.float32)
+
+    def query(self, text: str, k: int) -> list[tuple[str, float]]:
+        """The best `k` items that share a word with `text`, with their scores; ties by item id."""
+        scores = self.scores(text)
+        found = np.flatnonzero(scores > 0)
+        if 0 < k < len(found):  # keep everything that ties with the k-th before sorting
+            found = found[scores[found] >= np.partition(scores[found], -k)[-k]]
+        ranked = sorted(found, key=lambda row: (-scores[row], self.ids[row]))
+        return [(self.ids[row], float(scores[row])) for row in ranked[:k]]
+
+    def rows(self, item_ids: Sequence[str]) -> NDArray[np.intp]:
+        """The rows of these items in `scores`; -1 for an unknown item."""
+        return np.array([self._row.get(item_id, -1) for item_id in item_ids], dtype=np.intp)
+
+
+def _searchable(item: Item) -> str:
+    return " ".join((item.title, *item.categories, *item.tags, item.text))
+
+
+def _build(documents: list[list[str]]) -> bm25s.BM25 | None:
+    """The index, or None when there is not a single word to index (bm25s divides by zero then)."""
+    if not any(documents):
+        return None
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG on import
+    index = bm25s.BM25()
+    index.index(documents, show_progress=False)
+    return index

@@ -1,0 +1,92 @@
+"""Statements, and the memory of which segment was already read by which prompt and model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, delete, select, update
+
+from retrieval.records import Statement
+from retrieval.schema import profile_statements, segments, statements
+from retrieval.tables.database import Database, chunks, columns, row_of, upsert
+from retrieval.tables.meta import refuse_erased
+
+_SELECT = select(*columns(statements, Statement))
+
+
+class Statements(Database):
+    def save_statements(self, written: Sequence[Statement]) -> None:
+        """Insert or replace by (user, id); a statement with a segment also answers for it in `statement_by_segment`.
+        Raises ErasedError."""
+        answers = [
+            {
+                "user": s.user,
+                "key": s.segment,
+                "prompt": s.prompt,
+                "model": s.model,
+                "statement": s.id,
+                "at": s.written_at,
+            }
+            for s in written
+            if s.segment
+        ]
+        with self._write() as conn:
+            refuse_erased(conn, *(s.user for s in written))
+            upsert(conn, statements, [row_of(statements, s) for s in written])
+            upsert(conn, segments, answers)
+
+    def statements(self, user: str, *, include_superseded: bool = False) -> list[Statement]:
+        """A user's statements, the oldest evidence first."""
+        query = _SELECT.where(statements.c.user == user).order_by(statements.c.first_at, statements.c.id)
+        if not include_superseded:
+            query = query.where(statements.c.superseded_by.is_(None))
+        with self._read() as conn:
+            return [Statement(**row._mapping) for row in conn.execute(query)]
+
+    def statement_by_segment(
+        self, user: str, segment_keys: Collection[str], prompt: str, model: str
+    ) -> dict[str, Statement | None]:
+        """What this prompt (name@version) and model made of the segments: a statement, or None where they abstained or the
+        user deleted the statement. Segments that were never read are not in the answer."""
+        joined = segments.outerjoin(
+            statements, and_(statements.c.user == segments.c.user, statements.c.id == segments.c.statement)
+        )
+        query = (
+            select(segments.c.key, *columns(statements, Statement))
+            .select_from(joined)
+            .where(segments.c.user == user, segments.c.prompt == prompt, segments.c.model == model)
+        )
+        found: dict[str, Statement | None] = {}
+        with self._read() as conn:
+            for chunk in chunks(segment_keys):
+                for row in conn.execute(query.where(segments.c.key.in_(chunk))).mappings():
+                    values = {column.name: row[column.name] for column in columns(statements, Statement)}
+                    found[row["key"]] = Statement(**values) if values["id"] is not None else None
+        return found
+
+    def save_segments(
+        self, user: str, answers: Mapping[str, str | None], prompt: str, model: str, at: datetime
+    ) -> None:
+        """Remember segment key -> statement id, or None for an abstention. `save_statements` does this for statements that
+        carry their segment; call it for abstentions, and when a segment only confirmed a known statement."""
+        same = {"user": user, "prompt": prompt, "model": model, "at": at}
+        with self._write() as conn:
+            refuse_erased(conn, user)
+            upsert(conn, segments, [{**same, "key": key, "statement": answer} for key, answer in answers.items()])
+
+    def supersede(self, user: str, old_id: str, new_id: str) -> bool:
+        """The new statement takes the place of the old one, which stays as history. False if there is no old one."""
+        mine = and_(statements.c.user == user, statements.c.id == old_id)
+        with self._write() as conn:
+            return conn.execute(update(statements).where(mine).values(superseded_by=new_id)).rowcount > 0
+
+    def delete_statement(self, user: str, statement_id: str) -> bool:
+        """Remove a statement everywhere; its segments count as abstained, so it is not written again. False if unknown."""
+        mine = and_(statements.c.user == user, statements.c.id == statement_id)
+        in_profile = and_(profile_statements.c.user == user, profile_statements.c.statement == statement_id)
+        of_segment = and_(segments.c.user == user, segments.c.statement == statement_id)
+        with self._write() as conn:
+            conn.execute(delete(profile_statements).where(in_profile))
+            conn.execute(update(segments).where(of_segment).values(statement=None))
+            return conn.execute(delete(statements).where(mine)).rowcount > 0

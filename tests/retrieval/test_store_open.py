@@ -1,0 +1,109 @@
+"""Opening a store: damaged, foreign, newer, locked and half-made databases, and what the caller is told."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from retrieval.store import BusyError, Store, StoreError
+from retrieval.tables import upgrade
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("content", [b"this is not a database " * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_a_damaged_file_is_one_plain_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.db").write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        Store(f"sqlite:///{tmp_path / 'bad.db'}")
+    assert "damaged" in caught.value.hint
+
+
+def test_what_cannot_be_opened_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for address in (
+        "nonsense",
+        "oracle://x/y",
+        "mysql://x/y",
+        f"sqlite:///{tmp_path}/file/x.db",
+        f"sqlite:///{tmp_path}",
+    ):
+        with pytest.raises(StoreError) as caught:
+            Store(address)
+        assert caught.value.hint
+
+
+def test_a_foreign_or_newer_database_is_left_alone(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'x.db'}"
+    with Store(address):
+        pass
+    _execute(tmp_path / "x.db", "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer"):
+        Store(address)
+    _execute(tmp_path / "y.db", "CREATE TABLE theirs (x)")
+    with pytest.raises(StoreError, match="another program"):
+        Store(f"sqlite:///{tmp_path / 'y.db'}")
+
+
+def test_a_database_locked_by_another_process_is_a_store_error(tmp_path: Path) -> None:
+    with Store(f"sqlite:///{tmp_path / 'x.db'}", busy_timeout_s=0.05) as waiting:
+        other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BusyError, match="locked") as caught:
+            waiting.set_meta("k", "v")
+        assert "wait" in caught.value.hint
+        other.close()
+        waiting.set_meta("k", "v")
+
+
+def test_a_migration_that_fails_leaves_nothing_and_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"sqlite:///{tmp_path / 'x.db'}"
+    migrate = upgrade._migrate
+
+    def cut_off(conn: Connection) -> None:
+        migrate(conn)
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upgrade, "_migrate", cut_off)
+        with pytest.raises(RuntimeError, match="power cut"):
+            Store(address)
+    assert _execute(tmp_path / "x.db", "SELECT name FROM sqlite_master") == []
+    with Store(address) as store:
+        assert store.users() == []
+
+
+def test_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from retrieval.store import Store\nwith Store(sys.argv[1]) as s: s.set_meta(sys.argv[2], 'done')"
+    )
+    address = f"sqlite:///{tmp_path / 'x.db'}"
+    started = [subprocess.Popen([sys.executable, "-c", code, address, str(n)], cwd=ROOT) for n in range(3)]
+    assert [child.wait(timeout=60) for child in started] == [0, 0, 0]
+    with Store(address) as store:
+        assert [store.get_meta(str(n)) for n in range(3)] == ["done"] * 3
+
+
+def test_opening_an_up_to_date_database_does_not_import_alembic(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'x.db'}"
+    with Store(address):
+        pass
+    code = (
+        "import sys; from retrieval.store import Store; Store(sys.argv[1]).close(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, address], cwd=ROOT, check=False).returncode == 0
+
+
+def _execute(path: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    rows = connection.execute(statement).fetchall()
+    connection.commit()
+    connection.close()
+    return rows
