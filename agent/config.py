@@ -61,7 +61,7 @@ class EmbedSettings(_Section):
 class ProfileSettings(_Section):
     """How behaviour becomes statements and themes. Times in days."""
 
-    window_events: int = Field(400, ge=10, description="most recent events that a profile reads")
+    window_events: int = Field(120, ge=10, description="most recent events that a profile reads")
     segment_max: int = Field(8, ge=3, description="events a statement is written from, at most")
     segment_min: int = Field(2, ge=1)
     segment_similarity: float = Field(0.42, ge=0, le=1, description="cosine to join a segment")
@@ -73,7 +73,9 @@ class ProfileSettings(_Section):
     decay_per_day: float = Field(
         0.01, ge=0, description="importance is the sum of exp(-decay * age); PinnerSage uses 0.01"
     )
-    fade_below: float = Field(0.35, ge=0, description="a theme with less importance than this has faded")
+    fade_below: float = Field(
+        0.1, ge=0, le=1, description="a theme with less than this share of the strongest has faded"
+    )
 
 
 class RecommendSettings(_Section):

@@ -31,6 +31,7 @@ from agent.weights import model_dir, prepare, verify
 
 HOST = "127.0.0.1"
 BLOCK_SIZE = 32  # tokens; the CPU default of 128 leaves a shared prompt below that length uncached
+_STEP_TOKENS = 4096
 _POLL_S = 0.25
 _PROBE_TIMEOUT_S = 5.0
 _GRACE_S = 15.0
@@ -129,6 +130,9 @@ def plan_vllm(settings: Settings, progress: Progress) -> list[Launch]:
         "structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
     }
     flags = ["--enforce-eager", "--enable-prompt-tokens-details", "--disable-uvicorn-access-log"]
+    # On the CPU a seeded request whose prompt is processed in two parts kills the engine ("CPU Generator does not use offset"):
+    # so prompts are never cut, and a step has room for the longest.
+    flags += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", str(max(_STEP_TOKENS, engine.max_model_len))]
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)] + flags
     # -P keeps agent/ itself off sys.path, where config.py and errors.py could pass for other people's modules.
     program = [sys.executable, "-P", str(Path(launcher.__file__))]

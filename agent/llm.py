@@ -7,13 +7,14 @@ text is after another. What is sent and how answers are read is in protocol.py.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import openai
 from openai.types import CompletionUsage
@@ -35,6 +36,7 @@ from agent.protocol import (
 )
 from prompts.library import Message, Prompt
 
+Outcome = Literal["ok", "repaired", "invalid", "unavailable"]
 REPAIR = "That was not valid: {problem}. Answer again with the JSON object only."
 
 
@@ -43,8 +45,8 @@ class _Label:
     """What the call log says of a call beside its figures."""
 
     prompt: str
-    sha: str
-    kind: str
+    text: str
+    kind: Literal["complete", "score"]
     user: str | None
     attempt: int = 1
 
@@ -77,7 +79,7 @@ class LLM:
         Raises LLMOutputError when none is valid after one repair, LLMUnavailableError when the server is out of reach.
         """
         messages = prompt.render(**variables)
-        label = _Label(prompt.ref, prompt.sha, "complete", user)
+        label = _Label(prompt.ref, "\n".join(m.content for m in messages), "complete", user)
         request = build_request(self.settings, prompt, messages, n=n)
         raw, answers, problem = await self._try(prompt, request, label)
         if answers:
@@ -90,16 +92,14 @@ class LLM:
             raise LLMOutputError(f"{prompt.ref}: {problem}")
         return answers
 
-    async def likelihood(
-        self, pairs: Sequence[tuple[str, str]], *, ref: str, sha: str = "", user: str | None = None
-    ) -> list[float]:
+    async def likelihood(self, pairs: Sequence[tuple[str, str]], *, ref: str, user: str | None = None) -> list[float]:
         """For each (prefix, continuation) the mean log-probability per token of the continuation after the prefix.
 
         `ref` names the prompt for the log. Raises LLMUnsupportedError where the server cannot score prompts.
         """
-        label = _Label(ref, sha, "score", user)
 
         async def one(prefix: str, continuation: str) -> float:
+            label = _Label(ref, prefix + continuation, "score", user)
             async with self._gate:
                 started = time.monotonic()
                 raw = await self._score(prefix + continuation)
@@ -122,7 +122,7 @@ class LLM:
             started = time.monotonic()
             raw = await self._chat(request)
         answers, problem = parse_chat(raw, prompt)
-        outcome = "invalid" if not answers else "ok" if label.attempt == 1 else "repaired"
+        outcome: Outcome = "invalid" if not answers else "ok" if label.attempt == 1 else "repaired"
         self._record(label, raw.usage, started, outcome, raw.choices[0].finish_reason if raw.choices else "none")
         return raw, answers, problem
 
@@ -144,7 +144,7 @@ class LLM:
         found = (next(iter(entry.values())) for entry in entries if entry)
         return RawScore(tuple((str(e["decoded_token"]), float(e["logprob"])) for e in found), _usage(response.usage))
 
-    def _record(self, label: _Label, usage: Usage, started: float, outcome: str, finish: str) -> None:
+    def _record(self, label: _Label, usage: Usage, started: float, outcome: Outcome, finish: str) -> None:
         if self._log is None:
             return
         self._log(
@@ -152,7 +152,7 @@ class LLM:
                 id=uuid.uuid4().hex,
                 at=datetime.now(UTC),
                 prompt=label.prompt,
-                sha=label.sha,
+                prompt_sha256=hashlib.sha256(label.text.encode()).hexdigest(),
                 model=self.settings.model,
                 kind=label.kind,
                 user=label.user,

@@ -91,9 +91,7 @@ class Answer(Generic[T]):
     logprob: float
 
 
-def build_request(
-    settings: LLMSettings, prompt: Prompt, messages: Sequence[Message], *, n: int
-) -> ChatRequest:
+def build_request(settings: LLMSettings, prompt: Prompt, messages: Sequence[Message], *, n: int) -> ChatRequest:
     """The request for `messages` of `prompt`. With one sample and no temperature asked for, it is greedy."""
     if prompt.output is None:
         raise LLMError(f"prompt {prompt.ref} has no output type")

@@ -56,6 +56,20 @@ SEGMENTS = (
     "Saving Private Ryan; Platoon; Full Metal Jacket",
     "Moonlight; Call Me by Your Name; Brokeback Mountain",
 )
+WORDS = (
+    "river",
+    "stone",
+    "quiet",
+    "market",
+    "letter",
+    "window",
+    "garden",
+    "story",
+    "winter",
+    "engine",
+    "paper",
+    "music",
+)
 PREFIX = [
     {"role": "system", "content": SYSTEM},
     *(
@@ -78,10 +92,8 @@ Part = Callable[[Server, int], Awaitable[dict[str, Any]]]
 
 def filler(seed: int, words: int) -> str:
     """Text that no other seed shares a prefix with; about 1.1 tokens a word."""
-    vocabulary = (
-        "river stone quiet market letter window garden story winter engine colour paper bridge music table".split()
-    )
-    return f"{seed} " + " ".join(vocabulary[(seed * 7 + i * (seed % 11 + 1)) % len(vocabulary)] for i in range(words))
+    step = seed % 11 + 1
+    return f"{seed} " + " ".join(WORDS[(seed * 7 + i * step) % len(WORDS)] for i in range(words))
 
 
 def messages(index: int) -> list[Any]:

@@ -32,7 +32,7 @@ class FusionWeights:
 
 
 def quotas(importance: Sequence[float], total: int) -> list[int]:
-    """Share `total` places in proportion to importance, by largest remainder, with at least one place each.
+    """Share `total` places: one each, and the rest in proportion to importance, by largest remainder.
 
     Gives ints that sum to `total`, in the given order. With more claimants than places, the most important get one each.
     Negative or undefined importance counts as none; when nobody has any, all are equal. Ties go to the earlier claimant.
@@ -71,7 +71,8 @@ def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) ->
     """The prior of n items from the raw scores of their channels, each of shape (n,); NaN is "no opinion".
 
     Known channels: "bm25", "theme", "query", "popular" (counts), "fresh" (0 to 1) and "dislike" (cosine to the nearest
-    disliked theme); others, and missing ones, add nothing. `asked` says that there is a query. At least one channel must be given.
+    disliked theme); others, and missing ones, add nothing. `asked` says that there is a query. At least one channel
+    must be given.
     """
     personal = weights.personal if asked else 1.0
     gains = {
@@ -92,7 +93,7 @@ def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) ->
 
 
 def mmr(relevance: Floats, vectors: Floats, k: int, trade_off: float) -> list[int]:
-    """Maximal marginal relevance: the rows of at most `k` items, best first, each next one relevant and unlike those before.
+    """Maximal marginal relevance: the rows of at most `k` items, best first, each relevant and unlike those before it.
 
     `relevance` (n,) is scaled to [0, 1], so that it can be weighed against a cosine; `vectors` are (n, d) unit rows;
     `trade_off` 0 is relevance only, 1 difference only. Ties go to the lower row. Source: Carbonell and Goldstein 1998.

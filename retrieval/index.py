@@ -214,12 +214,12 @@ class _Chroma:
             raise
 
     def _create(self) -> Collection:
-        """ef_search 200: recall@20 of 2,000 random 384-dim vectors, the hardest case, is 0.998, against 0.991 with the
-        default of 100, for about a millisecond a query."""
+        """ef_search 400: on MiniLM vectors of the 9,742 films of MovieLens, recall@20 is 0.999 and recall@100 0.999
+        (with Chroma's defaults 0.984 and 0.958), for about a millisecond a query either way."""
         return self._client.create_collection(
             _COLLECTION,
             embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}},
+            configuration={"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 16}},
         )
 
     def put(self, rows: Sequence[tuple[str, str]], embedder: Embedder) -> None:

@@ -71,10 +71,15 @@ class Manifest:
 
 def fingerprint(directory: Path) -> str:
     """A hash of the names, sizes and beginnings of the HNSW files. SQLite's file is left out: it changes when it is
-    merely opened, and it reports its own damage."""
+    merely opened, and it reports its own damage.
+
+    Below its first thousand rows, Chroma keeps everything in SQLite and the HNSW files are a frame around memory that it
+    never set, other bytes each time it is opened; `index_metadata.pickle` is missing then, and only sizes count.
+    """
     digest = hashlib.sha256()
     for file in sorted(directory.glob("*/*")):
         digest.update(f"{file.relative_to(directory)} {file.stat().st_size}\n".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(HEAD_BYTES))
+        if (file.parent / "index_metadata.pickle").exists():
+            with file.open("rb") as stream:
+                digest.update(stream.read(HEAD_BYTES))
     return digest.hexdigest()

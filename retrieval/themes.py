@@ -28,12 +28,13 @@ SHARE = 0.5  # the share of a theme's statements that makes it the source of ano
 @dataclass(frozen=True, slots=True)
 class ThemeRules:
     """`distance` is Ward's, on unit vectors (0 identical, about 1.41 two orthogonal singletons); `match` a cosine;
-    `decay` per day; a theme whose importance is under `fade_below` is no longer active."""
+    `decay` per day. A theme with less than `fade_below` of the importance of the user's strongest theme of its polarity has
+    faded: relative, so that a user who was away for years comes back to their themes and not to none."""
 
     distance: float = 1.05
     match: float = 0.6
     decay: float = 0.01
-    fade_below: float = 0.35
+    fade_below: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +141,14 @@ def evolve(
     matched = _match_by_polarity(previous, found, rules.match)
     taken = {t.id for t in previous}
     themes: list[Theme] = []
-    events: list[ThemeEvent] = []
     for index, group in enumerate(found):
-        before = matched.get(index)
-        theme = _theme(before or _newborn(user, group, taken), group, evidence, now, rules)
+        theme = _theme(matched.get(index) or _newborn(user, group, taken), group, evidence, now, rules)
         taken.add(theme.id)
         themes.append(theme)
-        events += _happened(before, theme, previous, evidence, now)
+    themes = _active(themes, rules)
+    events: list[ThemeEvent] = []
+    for index, theme in enumerate(themes):
+        events += _happened(matched.get(index), theme, previous, evidence, now)
     continued = {t.id for t in themes}
     for lost in previous:
         if lost.id not in continued:
@@ -188,8 +190,12 @@ def _theme(base: Theme, group: Cluster, evidence: Evidence, now: datetime, rules
         centroid=tuple(float(x) for x in group.centroid),
         importance=value,
         trend=value - earlier,
-        active=value >= rules.fade_below,
     )
+
+
+def _active(themes: Sequence[Theme], rules: ThemeRules) -> list[Theme]:
+    strongest = {says: max((t.importance for t in themes if t.polarity is says), default=0.0) for says in Polarity}
+    return [replace(t, active=t.importance >= rules.fade_below * strongest[t.polarity]) for t in themes]
 
 
 def _happened(

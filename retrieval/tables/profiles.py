@@ -13,7 +13,6 @@ from retrieval.schema import profile_statements, profiles, statements, theme_eve
 from retrieval.tables.database import ConflictError, Database, chunks, columns, row_of
 from retrieval.tables.meta import refuse_erased
 
-
 ThemeMark = Literal["muted", "pinned"]
 
 

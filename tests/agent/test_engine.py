@@ -138,9 +138,7 @@ def test_start_after_a_crash_sweeps_up_what_the_engine_left(
     assert ended(orphan)
 
 
-def test_port_of_another_program_is_refused(
-    settings: Settings, serve: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_port_of_another_program_is_refused(settings: Settings, serve: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent.engine, "_PROBE_TIMEOUT_S", 0.2)
     with socket.socket() as other:
         other.bind(("127.0.0.1", settings.engine.port))
