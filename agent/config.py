@@ -12,6 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from sqlalchemy import URL
+
 from agent.errors import ConfigError
 
 EMBEDDED_MODEL = "leitmotif-smollm2-135m"
@@ -64,10 +66,11 @@ class ProfileSettings(_Section):
     window_events: int = Field(120, ge=10, description="most recent events that a profile reads")
     segment_max: int = Field(8, ge=3, description="events a statement is written from, at most")
     segment_min: int = Field(2, ge=1)
-    segment_similarity: float = Field(0.42, ge=0, le=1, description="cosine to join a segment")
-    segment_gap_days: float = Field(45.0, gt=0, description="a longer pause starts a new segment")
+    segment_similarity: float = Field(0.25, ge=0, le=1, description="cosine of topic vectors to join a segment")
+    segment_gap_days: float = Field(60.0, gt=0, description="a longer pause starts a new segment")
     samples: int = Field(4, ge=1, le=16, description="answers drawn a segment; the guard and likelihood choose")
     merge_similarity: float = Field(0.88, ge=0, le=1, description="cosine above which two statements mean the same")
+    contradiction: float = Field(0.75, ge=0, le=1, description="cosine of two topics that a like and a dislike share")
     theme_distance: float = Field(1.05, gt=0, description="Ward distance on unit vectors at which themes stop merging")
     theme_match: float = Field(0.6, ge=0, le=1, description="cosine to keep yesterday's theme id")
     decay_per_day: float = Field(
@@ -104,7 +107,8 @@ class Settings(BaseSettings):
 
     @property
     def db_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.home.resolve() / 'leitmotif.db'}"
+        path = str(self.home.resolve() / "leitmotif.db")
+        return self.database_url or URL.create("sqlite", database=path).render_as_string(hide_password=False)
 
     @classmethod
     def settings_customise_sources(

@@ -48,7 +48,6 @@ _GLUE = frozenset(
     you your yours because since fits fit match matches matching same share shares shared similar another new work works
     title titles item items something anything everything topic topics subject subjects genre genres""".split()
 )
-_STOPPED_VERBS = ("likes", "dislikes")
 _STEM = snowballstemmer.stemmer("english")
 
 
@@ -79,10 +78,10 @@ def support(features: Sequence[str], texts: Iterable[str], titles: Sequence[str]
     return Support(tuple(features), stems([*features, *texts, *nouns]), tuple(titles), frozenset(domains))
 
 
-def check(text: str, evidence: Support, embed: EmbedTexts, *, most_words: int = 22) -> str | None:
+def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int = 2, most_words: int = 22) -> str | None:
     """The name of the first check that `text` fails, or None. `embed` gives unit vectors of short texts."""
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
-        ("shape", lambda: not _one_sentence(text, most_words)),
+        ("shape", lambda: not _one_sentence(text, least_words, most_words)),
         ("markup", lambda: _MARKUP.search(text) is not None),
         ("instruction", lambda: _INSTRUCTION.search(text) is not None),
         ("sensitive", lambda: _SENSITIVE.search(text) is not None),
@@ -102,9 +101,9 @@ def harmful(text: str) -> str | None:
     return None
 
 
-def _one_sentence(text: str, most_words: int) -> bool:
+def _one_sentence(text: str, least: int, most: int) -> bool:
     body = text.strip()
-    return "\n" not in body and 3 <= len(words(body)) <= most_words and not re.search(r"[.!?]\s+\S", body)
+    return "\n" not in body and least <= len(words(body)) <= most and not re.search(r"[.!?]\s+\S", body)
 
 
 def loops(text: str) -> bool:

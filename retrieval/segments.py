@@ -1,8 +1,8 @@
 """Cut a user's events into segments: a few coherent events of one polarity, what one statement is written from.
 
 An online leader algorithm in time order: an event joins the open segment that it resembles most, or opens a new one. What
-comes later never changes how earlier events were assigned, so new events touch only the segments that they join, and the
-segments of a past moment are those that were written then.
+comes later does not change how earlier events were assigned (but for a verdict on an item that had only been looked at), so
+new events touch only the segments that they join, and the segments of a past moment are those that were written then.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from retrieval.records import Event, EventKind, Polarity, Segment
 
 LIKED_FROM = 3.5  # stars of five; MovieLens' usual cut for "liked"
 DISLIKED_TO = 2.5
-_POSITIVE = frozenset({EventKind.VIEW, EventKind.CLICK, EventKind.PURCHASE, EventKind.LIKE, EventKind.SHARE})
-_NEGATIVE = frozenset({EventKind.DISLIKE, EventKind.HIDE})
+_FOR = frozenset({EventKind.LIKE, EventKind.SHARE})
+_AGAINST = frozenset({EventKind.DISLIKE, EventKind.HIDE})
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRules:
     """`similarity` is a cosine; a segment with `most` distinct items is closed; a pause of `gap` closes it too."""
 
-    similarity: float = 0.42
+    similarity: float = 0.25
     most: int = 8
-    gap: timedelta = timedelta(days=45)
+    gap: timedelta = timedelta(days=60)
 
 
 @dataclass(slots=True)
@@ -43,15 +43,33 @@ class _Open:
     items: set[str] = field(default_factory=set)
 
 
-def polarity(event: Event) -> Polarity | None:
-    """What an event says: like, dislike, or nothing (a middling rating). A search shows interest."""
-    if event.kind in _NEGATIVE:
+def verdict(event: Event) -> Polarity | None:
+    """What an act says by itself: like, dislike, or nothing (a look, a middling rating)."""
+    if event.kind in _AGAINST:
         return Polarity.DISLIKE
-    if event.kind in _POSITIVE or event.kind is EventKind.SEARCH:
+    if event.kind in _FOR:
         return Polarity.LIKE
-    if event.value is None or event.value >= LIKED_FROM:
-        return Polarity.LIKE
-    return Polarity.DISLIKE if event.value <= DISLIKED_TO else None
+    if event.kind is EventKind.RATE and event.value is not None:
+        return Polarity.LIKE if event.value >= LIKED_FROM else Polarity.DISLIKE if event.value <= DISLIKED_TO else None
+    return None
+
+
+def polarities(events: Sequence[Event]) -> list[Polarity | None]:
+    """What each event says, in the light of the user's verdicts on the same item; `events` in time order.
+
+    A look, a search or a purchase shows interest, unless the next verdict on the item is a dislike: who opens a film, hides
+    it and goes has not liked it. Later verdicts come before earlier ones. None: a middling rating says nothing.
+    """
+    next_verdict: dict[str, Polarity] = {}
+    says: list[Polarity | None] = []
+    for event in reversed(events):
+        own = verdict(event)
+        if own is None and event.kind is not EventKind.RATE:
+            own = next_verdict.get(event.item or "", Polarity.LIKE)
+        elif own is not None and event.item is not None:
+            next_verdict[event.item] = own
+        says.append(own)
+    return says[::-1]
 
 
 def segment(events: Sequence[Event], vectors: NDArray[np.float32], rules: SegmentRules) -> list[Segment]:
@@ -60,8 +78,7 @@ def segment(events: Sequence[Event], vectors: NDArray[np.float32], rules: Segmen
     `events` in time order; `vectors` (n, dim), unit rows, one an event. Events that say nothing are left out.
     """
     groups: list[_Open] = []
-    for event, vector in zip(events, vectors, strict=True):
-        says = polarity(event)
+    for event, vector, says in zip(events, vectors, polarities(events), strict=True):
         if says is None:
             continue
         group = _join(groups, event, says, vector, rules)

@@ -98,7 +98,9 @@ def test_both_indexes_answer_alike(root: Path, shelf: Shelf) -> None:
         assert len(index) == N
         hits = index.query(EMBEDDER.embed(["title3 topic3", "", "title8"]), 5)
         assert [len(row) for row in hits] == [5, 5, 5]
-        assert hits[0][0] == ("i3", pytest.approx(1.0, abs=1e-5))
+        item_id, similarity = hits[0][0]
+        assert item_id == "i3"
+        assert similarity == pytest.approx(1.0, abs=1e-5)
         assert hits[1][0][1] == 0.0
         assert hits[2][0][0] == "i8"
         assert len(index.query(EMBEDDER.embed(["x"]), 10 * N)[0]) == N
@@ -240,7 +242,9 @@ def test_damage_is_noticed_and_repaired(built: Path, root: Path, damage: str) ->
     assert len(index) == 1_000
     index.close()
     assert directory(root) != first  # one directory is left, and it is a new one
-    assert open_index(root, _thousand(), EMBEDDER).close() is None
+    repaired = _thousand()
+    open_index(root, repaired, EMBEDDER).close()
+    assert repaired.read == 0
 
 
 def test_a_copy_is_not_taken_for_damage(built: Path, root: Path) -> None:
@@ -265,6 +269,13 @@ def test_a_failed_build_leaves_the_old_index_and_no_rubbish(root: Path, shelf: S
     index = open_index(root, shelf, EMBEDDER)  # and the lock was given back
     assert best(index, "island7") == "i7"
     index.close()
+
+
+def test_what_a_killed_build_left_is_swept_up(root: Path, shelf: Shelf) -> None:
+    open_index(root, shelf, EMBEDDER).close()
+    shutil.copytree(directory(root), root / "chroma-half-built")
+    open_index(root, shelf, EMBEDDER).close()
+    assert directory(root).name != "chroma-half-built"
 
 
 def test_queries_go_on_while_the_index_is_rebuilt(root: Path, shelf: Shelf) -> None:

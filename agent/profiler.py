@@ -1,0 +1,223 @@
+"""The write path: a user's events to a profile, as of a moment. Incremental: what was written before is never written again.
+
+    events -> segments -> statements (LLM, cached by segment) -> fold -> contradictions -> themes -> labels -> portrait
+
+The store is read first and written last; between the two nothing is held open, so a crash loses at most unfinished work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from agent.config import ProfileSettings
+from agent.writer import Evidence, Writer, evidence_of
+from retrieval.embed import CachedEmbedder, Embedder, Vectors
+from retrieval.features import CatalogueStats
+from retrieval.merge import contradicted, fold, horizon
+from retrieval.records import (
+    Event,
+    Horizon,
+    Item,
+    Origin,
+    Polarity,
+    Profile,
+    Segment,
+    Source,
+    Statement,
+    Theme,
+    ThemeEvent,
+    ThemeEventKind,
+)
+from retrieval.segments import SegmentRules, segment
+from retrieval.store import Store
+from retrieval.themes import Evidence as ThemeEvidence
+from retrieval.themes import Cluster, ThemeRules, centroid, clusters, evolve
+from retrieval.topics import Topics
+
+RELABEL_BELOW = 0.5  # a theme is named anew when less than this share of its evidence is what its name was made from
+SAME_DAY = timedelta(days=1)
+SAID_WEIGHT = 3  # what a user says of themselves counts like three events
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A user's window of events up to a moment, the items they touched, and a unit vector (n, dim) for each event."""
+
+    events: tuple[Event, ...]
+    items: Mapping[str, Item]
+    vectors: Vectors
+
+
+class Profiler:
+    """Builds profiles of any user. `stats` and the writer belong to one state of the catalogue."""
+
+    def __init__(
+        self, store: Store, embedder: Embedder, writer: Writer, stats: CatalogueStats, settings: ProfileSettings
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._topics = Topics(store, embedder)
+        self._writer = writer
+        self._stats = stats
+        self._settings = settings
+
+    async def build(self, user: str, as_of: datetime, now: datetime) -> Profile:
+        """The profile as of a moment, saved as a new version unless nothing has happened since the last.
+
+        Raises LLMUnavailableError (nothing is saved then) and ConflictError when another process saved first.
+        """
+        version = self._store.profile_version(user)
+        previous = self._store.profile(user, as_of=as_of)
+        seen = self._store.event_count(user, as_of)
+        if previous is not None and previous.events_seen == seen and as_of - previous.as_of < SAME_DAY:
+            if self._asserted(user, as_of) == [s for s in previous.statements if s.source is not Source.INFERRED]:
+                return previous
+        history = self._history(user, as_of, seen)
+        written = await self._statements(user, history, now)
+        statements, replaced = self._settle(user, written, history, as_of)
+        known = previous.themes if previous else ()
+        evidence = self._evidence(statements, previous.statements if previous else ())
+        themes, steps = evolve(user, known, self._clusters(user, statements), evidence, as_of, self._rules())
+        themes, renamed = await self._name(themes, known, statements, evidence, history, as_of)
+        profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=(*steps, *renamed))
+        portrait, origin = await self._portrait(profile, previous, history)
+        profile = replace(profile, portrait=portrait, portrait_origin=origin, events_seen=seen)
+        self._store.save_statements([s for s in statements if s.source is Source.INFERRED])
+        for old, new in replaced.items():
+            self._store.supersede(user, old, new)
+        return self._store.save_profile(profile, version)
+
+    def _history(self, user: str, as_of: datetime, seen: int) -> History:
+        """The recent events. The window moves half its length at a time, so that segments do not shift with every event."""
+        half = self._settings.window_events // 2
+        skipped = max(0, -(-(seen - self._settings.window_events) // half) * half)
+        events = self._store.events(user, until=as_of, limit=seen - skipped)
+        items = self._store.items({e.item for e in events if e.item is not None})
+        return History(tuple(events), items, self._topics.of_events(user, events, items))
+
+    async def _statements(self, user: str, history: History, now: datetime) -> list[Statement]:
+        """A statement for each segment that is worth one: from the store, or written now, all at once."""
+        s = self._settings
+        rules = SegmentRules(s.segment_similarity, s.segment_max, timedelta(days=s.segment_gap_days))
+        segments = worth_writing(segment(history.events, history.vectors, rules), s.segment_min)
+        prompt, model = self._writer.prompt.ref, self._writer.model
+        known = self._store.statement_by_segment(user, [g.key for g in segments], prompt, model)
+        missing = [g for g in segments if g.key not in known]
+        fresh = await asyncio.gather(*(self._writer.statement(g, history.items, now) for g in missing))
+        self._store.save_statements([f for f in fresh if f is not None])
+        silent: dict[str, str | None] = {g.key: None for g, f in zip(missing, fresh, strict=True) if f is None}
+        self._store.save_segments(user, silent, prompt, model, now)
+        found = {**known, **{g.key: f for g, f in zip(missing, fresh, strict=True)}}
+        return [replace(said, superseded_by=None) for g in segments if (said := found[g.key]) is not None]
+
+    def _settle(
+        self, user: str, written: Sequence[Statement], history: History, as_of: datetime
+    ) -> tuple[list[Statement], dict[str, str]]:
+        """What holds now, and which statement ids were replaced by which: folded, contradicted, and the user's own words."""
+        folded = fold(written, self._vectors(user, written), self._settings.merge_similarity)
+        at = {e.id: row for row, e in enumerate(history.events)}
+        topics = np.array([centroid(history.vectors[[at[e] for e in s.evidence]]) for s in folded], dtype=np.float32)
+        gone = contradicted(folded, topics.reshape(len(folded), -1), self._settings.contradiction)
+        kept = [
+            replace(s, horizon=horizon([history.events[i] for i in sorted(at[e] for e in s.evidence)], as_of))
+            for s in folded
+            if s.id not in gone
+        ]
+        covered = {e: s.id for s in folded for e in s.evidence}
+        replaced = {w.id: covered[w.evidence[0]] for w in written if covered[w.evidence[0]] != w.id}
+        return [*self._asserted(user, as_of), *kept], {**replaced, **gone}
+
+    def _asserted(self, user: str, as_of: datetime) -> list[Statement]:
+        """What the user said of themselves by then: never folded away and never overruled."""
+        said = self._store.statements(user)
+        return [s for s in said if s.source is not Source.INFERRED and s.written_at <= as_of]
+
+    def _clusters(self, user: str, statements: Sequence[Statement]) -> list[Cluster]:
+        lasting = [s for s in statements if s.horizon is not Horizon.ONE_OFF]
+        return clusters(lasting, self._vectors(user, lasting), self._settings.theme_distance)
+
+    def _vectors(self, user: str, statements: Sequence[Statement]) -> Vectors:
+        return CachedEmbedder(self._embedder, self._store, user).embed([s.text for s in statements])
+
+    def _evidence(self, *groups: Sequence[Statement]) -> ThemeEvidence:
+        statements = {s.id: s for group in groups for s in group}
+        users = {s.user for s in statements.values()}
+        wanted = {e for s in statements.values() for e in s.evidence}
+        events = {i: e for user in users for i, e in self._store.events_by_id(user, wanted).items()}
+        return ThemeEvidence(
+            {
+                s.id: {e: events[e].at for e in s.evidence if e in events}
+                if s.evidence
+                else {f"{s.id}/{n}": s.first_at for n in range(SAID_WEIGHT)}
+                for s in statements.values()
+            }
+        )
+
+    def _rules(self) -> ThemeRules:
+        s = self._settings
+        return ThemeRules(s.theme_distance, s.theme_match, s.decay_per_day, s.fade_below)
+
+    async def _name(
+        self,
+        themes: Sequence[Theme],
+        known: Sequence[Theme],
+        statements: Sequence[Statement],
+        evidence: ThemeEvidence,
+        history: History,
+        as_of: datetime,
+    ) -> tuple[list[Theme], list[ThemeEvent]]:
+        """Label what is new or materially changed; everything else keeps its name."""
+        before = {t.id: t for t in known}
+        by_id = {s.id: s for s in statements}
+        named: list[Theme] = []
+        renamed: list[ThemeEvent] = []
+        for theme in themes:
+            old = before.get(theme.id)
+            if not theme.statements or (old and old.label and not _changed(old, theme, evidence)):
+                named.append(theme)
+                continue
+            members = [by_id[i] for i in theme.statements]
+            taken = [t.label for t in named] + [t.label for t in known if t.id != theme.id and t.active]
+            label, origin = await self._writer.label(theme.user, self._shown(members, history), theme.polarity, taken)
+            if old and old.label and old.label != label:
+                detail = f"{old.label} is now {label}"
+                renamed.append(ThemeEvent(theme.id, ThemeEventKind.RENAMED, as_of, (), detail))
+            medoid = by_id[theme.medoid]
+            named.append(replace(theme, label=label, origin=origin, summary=medoid.text))
+        return named, renamed
+
+    def _shown(self, statements: Sequence[Statement], history: History) -> Evidence:
+        wanted = {e for s in statements for e in s.evidence}
+        shown = evidence_of([e for e in history.events if e.id in wanted], history.items, self._stats)
+        said = tuple(s.facet for s in statements if not s.evidence)
+        return replace(shown, features=tuple(dict.fromkeys((*said, *shown.features))), words=(*shown.words, *said))
+
+    async def _portrait(self, profile: Profile, previous: Profile | None, history: History) -> tuple[str, Origin]:
+        likes, dislikes = (labels(profile.themes, side) for side in (Polarity.LIKE, Polarity.DISLIKE))
+        if previous and previous.portrait:
+            if (likes, dislikes) == tuple(labels(previous.themes, side) for side in (Polarity.LIKE, Polarity.DISLIKE)):
+                return previous.portrait, previous.portrait_origin
+        words = self._shown(profile.statements, history).features
+        return await self._writer.portrait(profile.user, likes, dislikes, words)
+
+
+def labels(themes: Sequence[Theme], polarity: Polarity) -> list[str]:
+    """The names of the active themes of one polarity, strongest first."""
+    return [t.label for t in themes if t.active and t.polarity is polarity]
+
+
+def worth_writing(segments: Sequence[Segment], least: int) -> list[Segment]:
+    """Segments of `least` distinct items or more; where a user has none, the ones they have, so that one act is enough."""
+    enough = [s for s in segments if len({e.item or e.id for e in s.events}) >= least]
+    return enough or list(segments)
+
+
+def _changed(old: Theme, new: Theme, evidence: ThemeEvidence) -> bool:
+    """Is less than half of the theme's evidence what its name was made from?"""
+    was, is_ = evidence.of(old.statements).keys(), evidence.of(new.statements).keys()
+    return len(was & is_) < RELABEL_BELOW * len(is_)
