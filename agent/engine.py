@@ -10,11 +10,7 @@ others: docs/decisions/0002-embedded-engine.md.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,15 +19,11 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
-from agent import launcher
-from agent.config import EMBEDDED_MODEL, Settings
+from agent.config import Settings
 from agent.daemon import Record, read_record, remember, spawn, telling_line, terminate
-from agent.errors import EngineError, WeightsError
-from agent.weights import model_dir, prepare, verify
+from agent.errors import EngineError
+from agent.vllm_command import HOST, Launch, plan_vllm
 
-HOST = "127.0.0.1"
-BLOCK_SIZE = 32  # tokens; the CPU default of 128 leaves a shared prompt below that length uncached
-_STEP_TOKENS = 4096
 _POLL_S = 0.25
 _PROBE_TIMEOUT_S = 5.0
 _GRACE_S = 15.0
@@ -52,14 +44,6 @@ class EngineStatus:
     log: Path
     pid: int | None = None
     started_at: str | None = None
-
-
-@dataclass(frozen=True)
-class Launch:
-    """What to execute, and its whole environment."""
-
-    command: list[str]
-    env: dict[str, str]
 
 
 Plan = Callable[[Settings, Progress], list[Launch]]
@@ -108,62 +92,6 @@ def status(settings: Settings) -> EngineStatus:
     ready = _answers(port, model)
     base_url = f"http://{HOST}:{port}/v1"
     return EngineStatus(pid is not None, ready, port, model, weights, base_url, _log_file(settings), pid, since)
-
-
-def plan_vllm(settings: Settings, progress: Progress) -> list[Launch]:
-    """Check the CPU, see to the weights, and build the vLLM commands: the quick one, then the plain one."""
-    _check_cpu()
-    model = _model(settings, progress)
-    engine = settings.engine
-    options = {
-        "model": str(model),
-        "served-model-name": settings.llm.model,
-        "host": HOST,
-        "port": str(engine.port),
-        "dtype": "float32",  # of activations and of what is not int8; bfloat16 is slow where the CPU lacks it
-        "max-model-len": str(engine.max_model_len),
-        "max-num-seqs": str(engine.max_num_seqs),
-        "block-size": str(BLOCK_SIZE),
-        "kv-cache-memory-bytes": str(int(engine.kv_cache_gib * 2**30)),
-        "generation-config": "vllm",  # sampling is decided by our requests alone
-        "allowed-origins": "[]",  # vLLM would let every web page that is open on this machine use it
-        "structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
-    }
-    flags = ["--enforce-eager", "--enable-prompt-tokens-details", "--disable-uvicorn-access-log"]
-    # On the CPU a seeded request whose prompt is processed in two parts kills the engine ("CPU Generator does not use offset"):
-    # so prompts are never cut, and a step has room for the longest.
-    flags += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", str(max(_STEP_TOKENS, engine.max_model_len))]
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)] + flags
-    # -P keeps agent/ itself off sys.path, where config.py and errors.py could pass for other people's modules.
-    program = [sys.executable, "-P", str(Path(launcher.__file__))]
-    env = _environment(settings)
-    return [Launch([*program, *arguments], env), Launch([*program, "--plain", *arguments], env)]
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    cores = ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
-    return {
-        "VLLM_CACHE_ROOT": str(settings.home.resolve() / "cache" / "vllm"),
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": cores,  # "auto" keeps a core back: half of a small machine
-    }
-
-
-def _model(settings: Settings, progress: Progress) -> Path:
-    if settings.llm.model == EMBEDDED_MODEL:
-        return prepare(settings.home, settings.engine.weights, progress=progress)
-    tuned = model_dir(settings.home, settings.engine.weights, settings.llm.model)
-    if not tuned.is_dir():
-        raise WeightsError(
-            f"no weights named {tuned.name!r} in {tuned.parent}", hint="train them with `leitmotif tune`"
-        )
-    problems = verify(tuned)
-    if problems:
-        raise WeightsError(f"the weights {tuned.name!r} are damaged: {problems[0]}", hint="run `leitmotif tune` again")
-    return tuned
 
 
 def _start_or_adopt(settings: Settings, progress: Progress, plan: Plan) -> None:
@@ -252,14 +180,6 @@ def _refuse_taken_port(port: int) -> None:
                 f"port {port} is taken by another program",
                 hint="set engine.port and llm.base_url to a free port",
             ) from exc
-
-
-def _check_cpu() -> None:
-    """vLLM's x86 kernels need AVX2 (AVX-512 makes them fast); without it the server dies with an illegal instruction."""
-    if platform.system() != "Linux":
-        raise EngineError("the embedded engine runs on Linux only", hint="set llm.base_url to a server of yours")
-    if platform.machine() == "x86_64" and " avx2 " not in Path("/proc/cpuinfo").read_text("utf-8"):
-        raise EngineError("this CPU lacks AVX2, which vLLM needs", hint="set llm.base_url to a server of yours")
 
 
 def _run_dir(settings: Settings) -> Path:

@@ -73,8 +73,8 @@ def stems(texts: Iterable[str]) -> frozenset[str]:
 
 
 def support(features: Sequence[str], texts: Iterable[str], titles: Sequence[str], domains: Iterable[str]) -> Support:
-    """What the evidence supports. `texts` are item texts, reviews and queries; `domains` nouns such as "films"."""
-    nouns = {d for d in domains} | {c for c, noun in DOMAINS.items() if noun in set(domains)}
+    """What the evidence supports. `texts` are words that may be said beside the features; `domains` nouns ("films")."""
+    nouns = set(domains) | {c for c, noun in DOMAINS.items() if noun in set(domains)}
     return Support(tuple(features), stems([*features, *texts, *nouns]), tuple(titles), frozenset(domains))
 
 
@@ -86,6 +86,7 @@ def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int =
         ("instruction", lambda: _INSTRUCTION.search(text) is not None),
         ("sensitive", lambda: _SENSITIVE.search(text) is not None),
         ("loop", lambda: loops(text)),
+        ("list", lambda: text.count(",") > 1),
         ("copy", lambda: copies(text, evidence.titles)),
         ("unsupported", lambda: bool(unsupported(text, evidence, embed))),
         ("vacuous", lambda: vacuous(text, evidence)),
@@ -107,13 +108,9 @@ def _one_sentence(text: str, least: int, most: int) -> bool:
 
 
 def loops(text: str) -> bool:
-    """Says the same thing over: a content word three times, a repeated pair of words, or a list with an entry twice."""
+    """Says the same thing over: a word that carries meaning comes twice in a sentence."""
     content = [w for w in words(text) if w not in _GLUE]
-    if content and Counter(_STEM.stemWords(content)).most_common(1)[0][1] >= 3:
-        return True
-    pairs = list(zip(content, content[1:], strict=False))
-    parts = [p.strip().lower() for p in re.split(r",| and | or ", text) if p.strip()]
-    return len(set(pairs)) < len(pairs) or len(set(parts)) < len(parts)
+    return any(count > 1 for count in Counter(_STEM.stemWords(content)).values())
 
 
 def copies(text: str, titles: Iterable[str]) -> bool:
@@ -136,6 +133,14 @@ def unsupported(text: str, evidence: Support, embed: EmbedTexts) -> list[str]:
         return left
     similarity = embed(left) @ embed(evidence.features).T
     return [w for w, row in zip(left, similarity, strict=True) if float(row.max()) < NEAR]
+
+
+def coverage(text: str, features: Sequence[str]) -> float:
+    """The share of `features` that `text` names, the first ones counting more (weights 1, 1/2, 1/3, ...)."""
+    said = stems([text])
+    weights = [1 / (place + 1) for place in range(len(features))]
+    named = [weight for weight, feature in zip(weights, features, strict=True) if stems([feature]) <= said]
+    return sum(named) / sum(weights) if weights else 0.0
 
 
 def vacuous(text: str, evidence: Support) -> bool:

@@ -25,16 +25,6 @@ _PRELOAD = (
 )
 
 
-def bind_openmp(cores: str) -> None:
-    """Have OpenMP use these cores ("0,1"), as vLLM's own executor does for the worker that we do not start.
-
-    Read when the OpenMP runtime loads, so it must be set before torch is imported.
-    """
-    os.environ.setdefault("OMP_NUM_THREADS", str(len(cores.split(","))))
-    os.environ.setdefault("OMP_PLACES", f"{{{cores}}}")
-    os.environ.setdefault("OMP_PROC_BIND", "true")
-
-
 def share_one_import() -> None:
     """Fork the engine core instead of spawning it, run the worker in it, and inspect the model class in this process.
 
@@ -65,7 +55,6 @@ def main() -> None:
     if plain:
         sys.argv.remove("--plain")
     else:
-        bind_openmp(os.environ["VLLM_CPU_OMP_THREADS_BIND"])
         share_one_import()
     serve: Callable[[], None] = importlib.import_module("vllm.entrypoints.launchers.api_server.entry").main
     serve()

@@ -29,12 +29,18 @@ def enumerate_words(parts: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
-def statement(polarity: Polarity, features: Sequence[str], domains: Sequence[str]) -> str:
-    """ "Likes mystery and slow-burn films and books". `features` best first, at least one; `domains` plural nouns."""
-    what = enumerate_words(features[:SAID], "and" if polarity is Polarity.LIKE else "or")
-    if not domains:
-        return f"{_VERBS[polarity]} {what}"
-    return f"{_VERBS[polarity]} {enumerate_words(domains[:2])} about {what}"
+def statement(polarity: Polarity, genres: Sequence[str], details: Sequence[str], domains: Sequence[str]) -> str:
+    """ "Likes mystery films and books, especially slow-burn and arctic". All best first; `domains` are plural nouns.
+
+    `genres` are features that go before the noun (categories), `details` those that cannot (tags). One of the two must hold
+    something.
+    """
+    both = "and" if polarity is Polarity.LIKE else "or"
+    nouns = enumerate_words(domains[:2] or ("things",), both)
+    if not genres:
+        return f"{_VERBS[polarity]} {nouns} about {enumerate_words(details[:SAID], both)}"
+    what = f"{_VERBS[polarity]} {enumerate_words(genres[:2], both)} {nouns}"
+    return f"{what}, especially {enumerate_words(details[: SAID - 1])}" if details else what
 
 
 def label(features: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from agent.config import ProfileSettings
 from agent.writer import Evidence, Writer, evidence_of
-from retrieval.embed import CachedEmbedder, Embedder, Vectors
+from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
 from retrieval.features import CatalogueStats
 from retrieval.merge import contradicted, fold, horizon
 from retrieval.records import (
@@ -52,6 +52,16 @@ class History:
     items: Mapping[str, Item]
     vectors: Vectors
 
+    def shown(self, *statements: Statement) -> list[Event]:
+        """The events behind statements, in time order."""
+        wanted = {e for s in statements for e in s.evidence}
+        return [e for e in self.events if e.id in wanted]
+
+    def topic(self, statement: Statement) -> Vectors:
+        """(dim,) What a statement's evidence is about."""
+        wanted = set(statement.evidence)
+        return centroid(self.vectors[[row for row, e in enumerate(self.events) if e.id in wanted]])
+
 
 class Profiler:
     """Builds profiles of any user. `stats` and the writer belong to one state of the catalogue."""
@@ -82,7 +92,7 @@ class Profiler:
         statements, replaced = self._settle(user, written, history, as_of)
         known = previous.themes if previous else ()
         evidence = self._evidence(statements, previous.statements if previous else ())
-        themes, steps = evolve(user, known, self._clusters(user, statements), evidence, as_of, self._rules())
+        themes, steps = evolve(user, known, self._clusters(statements, history), evidence, as_of, self._rules())
         themes, renamed = await self._name(themes, known, statements, evidence, history, as_of)
         profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=(*steps, *renamed))
         portrait, origin = await self._portrait(profile, previous, history)
@@ -120,14 +130,9 @@ class Profiler:
     ) -> tuple[list[Statement], dict[str, str]]:
         """What holds now, and which statement ids were replaced by which: folded, contradicted, and the user's own words."""
         folded = fold(written, self._vectors(user, written), self._settings.merge_similarity)
-        at = {e.id: row for row, e in enumerate(history.events)}
-        topics = np.array([centroid(history.vectors[[at[e] for e in s.evidence]]) for s in folded], dtype=np.float32)
-        gone = contradicted(folded, topics.reshape(len(folded), -1), self._settings.contradiction)
-        kept = [
-            replace(s, horizon=horizon([history.events[i] for i in sorted(at[e] for e in s.evidence)], as_of))
-            for s in folded
-            if s.id not in gone
-        ]
+        topics = np.array([history.topic(s) for s in folded], dtype=np.float32)
+        gone = contradicted(folded, topics, self._settings.contradiction)
+        kept = [replace(s, horizon=horizon(history.shown(s), as_of)) for s in folded if s.id not in gone]
         covered = {e: s.id for s in folded for e in s.evidence}
         replaced = {w.id: covered[w.evidence[0]] for w in written if covered[w.evidence[0]] != w.id}
         return [*self._asserted(user, as_of), *kept], {**replaced, **gone}
@@ -137,9 +142,16 @@ class Profiler:
         said = self._store.statements(user)
         return [s for s in said if s.source is not Source.INFERRED and s.written_at <= as_of]
 
-    def _clusters(self, user: str, statements: Sequence[Statement]) -> list[Cluster]:
+    def _clusters(self, statements: Sequence[Statement], history: History) -> list[Cluster]:
+        """Clusters by meaning: half the words, half what the evidence is about. One-off bursts are no theme."""
         lasting = [s for s in statements if s.horizon is not Horizon.ONE_OFF]
-        return clusters(lasting, self._vectors(user, lasting), self._settings.theme_distance)
+        if not lasting:
+            return []
+        meaning = unit(self._vectors(lasting[0].user, lasting) - self._topics.mean())
+        for row, statement in enumerate(lasting):
+            if statement.evidence:
+                meaning[row] += history.topic(statement)
+        return clusters(lasting, unit(meaning), self._settings.theme_distance)
 
     def _vectors(self, user: str, statements: Sequence[Statement]) -> Vectors:
         return CachedEmbedder(self._embedder, self._store, user).embed([s.text for s in statements])
@@ -192,8 +204,7 @@ class Profiler:
         return named, renamed
 
     def _shown(self, statements: Sequence[Statement], history: History) -> Evidence:
-        wanted = {e for s in statements for e in s.evidence}
-        shown = evidence_of([e for e in history.events if e.id in wanted], history.items, self._stats)
+        shown = evidence_of(history.shown(*statements), history.items, self._stats)
         said = tuple(s.facet for s in statements if not s.evidence)
         return replace(shown, features=tuple(dict.fromkeys((*said, *shown.features))), words=(*shown.words, *said))
 

@@ -18,11 +18,12 @@ from agent.llm import LLM
 from agent.protocol import Answer
 from prompts import library
 from prompts.outputs import LabelOut, ParagraphOut, SentenceOut
-from retrieval.features import CatalogueStats, distinctive, domains
+from retrieval.features import CatalogueStats, distinctive, domains, features
 from retrieval.merge import confidence, statement_id
 from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Segment, Source, Statement
 
-FEATURES = 5  # features that go into a prompt; the untuned model strings together what is more
+FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
+SLACK = 0.15  # sentences that name about as much of the evidence are compared by likelihood, others by what they name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,27 @@ class Evidence:
     domains: tuple[str, ...]
     words: tuple[str, ...]
 
+    def split(self) -> tuple[list[str], list[str]]:
+        """The features that are categories, and those that are tags, each best first."""
+        genres = {c.lower() for item in self.items for c in item.categories}
+        return [f for f in self.features if f in genres], [f for f in self.features if f not in genres]
+
     @property
     def support(self) -> guard.Support:
-        texts = [t for item in self.items for t in (item.text, *item.categories, *item.tags)]
-        return guard.support(self.features, [*texts, *self.words], [i.title for i in self.items], self.domains)
+        """What may be said: the features, and the words that two items share. One item's own words are not a taste."""
+        counts = Counter(stem for item in self.items for stem in guard.stems([item.text, *features(item)]))
+        shared = guard.stems(self.features) | {stem for stem, n in counts.items() if n > 1}
+        nouns = guard.support(self.features, self.words, [i.title for i in self.items], self.domains)
+        return replace(nouns, stems=nouns.stems | shared)
 
 
 def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: CatalogueStats) -> Evidence:
     """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
     touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
-    words = tuple(e.text for e in events if e.text)
+    words = tuple(e.text for e in events if e.text and e.kind is EventKind.SEARCH)
     searched = [" ".join(guard.words(e.text)) for e in events if e.kind is EventKind.SEARCH and e.text and not e.item]
     ranked = [feature for feature, _ in distinctive(touched, stats)]
-    features = tuple(dict.fromkeys(ranked or searched))
-    return Evidence(touched, features, tuple(domains(touched)), words)
+    return Evidence(touched, tuple(dict.fromkeys(ranked or searched)), tuple(domains(touched)), words)
 
 
 class Writer:
@@ -114,8 +122,11 @@ class Writer:
             else:
                 sound[text] = max(answer.logprob, sound.get(text, float("-inf")))
         if not sound:
-            return plain.statement(segment.polarity, evidence.features, evidence.domains), Origin.FALLBACK
-        return await self._likeliest(sound, segment.user), Origin.MODEL
+            return plain.statement(segment.polarity, *evidence.split(), evidence.domains), Origin.FALLBACK
+        named = {text: guard.coverage(text, evidence.features[:FEATURES]) for text in sound}
+        most = max(named.values())
+        telling = {text: sound[text] for text in sound if named[text] >= most - SLACK}
+        return await self._likeliest(telling, segment.user), Origin.MODEL
 
     async def _likeliest(self, sound: Mapping[str, float], user: str) -> str:
         """The sentence whose likelihood the evidence raises most; where the server cannot score, the likeliest."""

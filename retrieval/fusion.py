@@ -16,8 +16,9 @@ class FusionWeights:
     """Weights of the channels' z-scores. Without a query: z(BM25) + z(best theme) + z(log popularity), each 1. With one,
     the query decides and the rest personalises: `personal` scales theme and popularity then.
 
-    `dislike` is taken off per unit of cosine above `dislike_margin` to the nearest disliked theme. Two unrelated short
-    texts have a MiniLM cosine of about 0.1 to 0.3, so the margin leaves alone what is not about the disliked thing.
+    `dislike` is taken off per unit of cosine above `dislike_margin` to the nearest disliked theme. The margin leaves alone
+    what is not about the disliked thing: two random films of MovieLens (title and genres, MiniLM) have a cosine of 0.37 in
+    the median and 0.54 at the 95th percentile, the ten nearest to a film 0.65 and more.
     `fresh` is what the newest item gains: a nudge that decides where nothing else does.
     """
 
@@ -28,7 +29,7 @@ class FusionWeights:
     personal: float = 0.3
     fresh: float = 0.1
     dislike: float = 4.0
-    dislike_margin: float = 0.4
+    dislike_margin: float = 0.5
 
 
 def quotas(importance: Sequence[float], total: int) -> list[int]:

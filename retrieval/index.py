@@ -288,7 +288,7 @@ def _open_sound(directory: Path, count: int) -> _Chroma | None:
             return chroma
     except Exception as exc:
         # Whatever Chroma's Rust core raises about a damaged directory (InternalError, NotFoundError, ValueError, ...)
-        # has one remedy, the rebuild that follows. Checked failures: tests/retrieval/test_index.py.
+        # has one remedy, the rebuild that follows. Checked failures: tests/retrieval/test_index_damage.py.
         logging.getLogger(__name__).warning("the item index is damaged and will be rebuilt: %s", exc)
     if chroma:
         chroma.close()

@@ -31,8 +31,8 @@ class ThemeRules:
     `decay` per day. A theme with less than `fade_below` of the importance of the user's strongest theme of its polarity has
     faded: relative, so that a user who was away for years comes back to their themes and not to none."""
 
-    distance: float = 1.05
-    match: float = 0.6
+    distance: float = 1.2
+    match: float = 0.5
     decay: float = 0.01
     fade_below: float = 0.1
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 import agent.engine
+import agent.vllm_command
 from agent.config import EMBEDDED_MODEL, EngineSettings, LLMSettings, Settings
 from agent.daemon import Record, read_record, start_ticks, telling_line
-from agent.engine import Launch, Plan, plan_vllm, start, status, stop
+from agent.engine import Plan, start, status, stop
 from agent.errors import EngineError, WeightsError
+from agent.vllm_command import Launch, plan_vllm
 
 SERVER = """
 import http.server, json, subprocess, sys
@@ -236,7 +238,7 @@ def test_telling_line_prefers_the_cause(tmp_path: Path) -> None:
 
 
 def test_vllm_plan_binds_loopback_offline_on_every_core(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent.engine, "prepare", lambda home, weights, **_: home / weights)
+    monkeypatch.setattr(agent.vllm_command, "prepare", lambda home, weights, **_: home / weights)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 1})
     quick, plain = plan_vllm(settings, lambda _line: None)
     command = " ".join(quick.command)
@@ -245,7 +247,9 @@ def test_vllm_plan_binds_loopback_offline_on_every_core(settings: Settings, monk
     assert f"--model {settings.home / 'w8a8'}" in command
     assert quick.env["VLLM_CPU_OMP_THREADS_BIND"] == "1,3"
     assert quick.env["HF_HUB_OFFLINE"] == quick.env["DO_NOT_TRACK"] == quick.env["VLLM_NO_USAGE_STATS"] == "1"
+    assert quick.env["GOMP_CPU_AFFINITY"] == "1 3"
     assert [part for part in plain.command if part != "--plain"] == quick.command
+    assert "GOMP_CPU_AFFINITY" not in plain.env
 
 
 def test_unknown_tuned_model_is_refused(settings: Settings) -> None:

@@ -1,16 +1,14 @@
-"""The item index: as good as exact search, repaired whatever happens to its directory, and owned by one process."""
+"""The item index: as good as exact search, up to date with its catalogue, and owned by one process."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -188,70 +186,6 @@ def test_another_embedder_means_a_rebuild(root: Path, shelf: Shelf) -> None:
     with pytest.raises(ValueError, match="hash-16"):
         index.ensure(shelf, EMBEDDER)
     index.close()
-
-
-def _hnsw(root: Path, name: str) -> Path:
-    return next(directory(root).glob(f"*/{name}"))
-
-
-def _halve(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-DAMAGE: dict[str, Callable[[Path], object]] = {
-    "no manifest": lambda root: (root / "manifest.json").unlink(),
-    "half a manifest": lambda root: _halve(root / "manifest.json"),
-    "manifest of another kind": lambda root: (root / "manifest.json").write_text('["x"]'),
-    "unknown schema": lambda root: _edit_manifest(root, schema=99),
-    "wrong count": lambda root: _edit_manifest(root, count=N + 1),
-    "no directory": lambda root: shutil.rmtree(directory(root)),
-    "no HNSW files": lambda root: shutil.rmtree(_hnsw(root, "header.bin").parent),
-    "half a header": lambda root: _halve(_hnsw(root, "header.bin")),  # a segmentation fault if Chroma opened it
-    "half the vectors": lambda root: _halve(_hnsw(root, "data_level0.bin")),  # silently wrong answers
-    "junk": lambda root: _hnsw(root, "length.bin").write_bytes(b"junk" * 99),
-    "half a database": lambda root: _halve(directory(root) / "chroma.sqlite3"),
-    "no database": lambda root: (directory(root) / "chroma.sqlite3").unlink(),
-    "not a database": lambda root: (directory(root) / "chroma.sqlite3").write_bytes(b"junk" * 999),
-}
-
-
-def _edit_manifest(root: Path, **changes: int) -> None:
-    path = root / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index big enough for Chroma to have written its HNSW files."""
-    root = tmp_path_factory.mktemp("built") / "index"
-    open_index(root, _thousand(), EMBEDDER).close()
-    return root
-
-
-def _thousand() -> Shelf:
-    return Shelf([Item(f"i{n}", f"title{n}") for n in range(1_000)])
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_noticed_and_repaired(built: Path, root: Path, damage: str) -> None:
-    shutil.copytree(built, root)
-    first = directory(root)
-    DAMAGE[damage](root)
-    index = open_index(root, _thousand(), EMBEDDER)
-    assert best(index, "title7") == "i7"
-    assert len(index) == 1_000
-    index.close()
-    assert directory(root) != first  # one directory is left, and it is a new one
-    repaired = _thousand()
-    open_index(root, repaired, EMBEDDER).close()
-    assert repaired.read == 0
-
-
-def test_a_copy_is_not_taken_for_damage(built: Path, root: Path) -> None:
-    shutil.copytree(built, root)
-    shelf = _thousand()
-    open_index(root, shelf, EMBEDDER).close()
-    assert shelf.read == 0
 
 
 def test_a_failed_build_leaves_the_old_index_and_no_rubbish(root: Path, shelf: Shelf) -> None:

@@ -1,0 +1,164 @@
+"""Why an item: the evidence is selected first, the words come second, and every word is checked against the evidence.
+
+A reason cites statements, their events and the items of those. What the LLM writes passes only if all that it says is in
+the selected evidence or in the item; else a plain sentence from the data says it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent import guard, plain
+from agent.errors import LLMError
+from agent.llm import LLM
+from agent.protocol import Answer
+from agent.writer import tidy
+from prompts import library
+from prompts.outputs import SentenceOut
+from retrieval.features import domain, features
+from retrieval.records import Citation, Event, Item, Origin, Polarity, Profile, Recommendation, Statement
+
+CITED_ITEMS = 2  # items a reason names
+FEATURES = 3
+_SINGULAR = {"films": "film", "books": "book", "games": "game", "articles": "article", "courses": "course"}
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What speaks for an item: a statement, the acts behind it that are nearest to the item, and what they share with it."""
+
+    item: Item
+    statement: Statement
+    acts: tuple[tuple[Event, Item], ...]
+    shared: tuple[str, ...]
+
+    @property
+    def citation(self) -> Citation:
+        events = tuple(event.id for event, _ in self.acts)
+        return Citation(self.statement.id, events, tuple(dict.fromkeys(item.id for _, item in self.acts)))
+
+
+def grounds(
+    item: Item, profile: Profile, nearness: Mapping[str, float], events: Mapping[str, Event], items: Mapping[str, Item]
+) -> Grounds | None:
+    """The best reason there is for `item`, or None when nothing that is known of the user speaks for it.
+
+    `nearness`: statement id -> similarity to the item. `events` and `items` hold the statements' evidence. The statement
+    that shares most features with the item comes first, the nearest decides between equals.
+    """
+    own = features(item)
+    best: Grounds | None = None
+    best_key = (0, float("-inf"))
+    for statement in profile.statements:
+        if statement.polarity is not Polarity.LIKE:
+            continue
+        acts = _nearest_acts(own, statement, events, items)
+        shared = _shared(own, statement, [i for _, i in acts])
+        key = (min(len(shared), FEATURES), nearness.get(statement.id, 0.0))
+        if (acts or not statement.evidence) and shared and key > best_key:
+            best, best_key = Grounds(item, statement, tuple(acts[:CITED_ITEMS]), shared), key
+    return best
+
+
+def _nearest_acts(
+    own: Sequence[str], statement: Statement, events: Mapping[str, Event], items: Mapping[str, Item]
+) -> list[tuple[Event, Item]]:
+    """One act for each evidence item, those that share most with the item first, the latest act of each."""
+    latest: dict[str, Event] = {}
+    for event in sorted((events[e] for e in statement.evidence if e in events), key=lambda e: (_weight(e), e.at)):
+        if event.item in items:
+            latest[event.item or ""] = event
+    pairs = [(event, items[item_id]) for item_id, event in latest.items()]
+    return sorted(pairs, key=lambda pair: (-len(set(own) & set(features(pair[1]))), -pair[0].at.timestamp()))
+
+
+def _weight(event: Event) -> int:
+    """A rating says more than a look, so that it is the act which a reason names."""
+    return 1 if event.value is not None else 0
+
+
+def _shared(own: Sequence[str], statement: Statement, evidence: Sequence[Item]) -> tuple[str, ...]:
+    """Features of the item that the statement or its evidence has too, those that the statement names first."""
+    said = guard.stems([statement.text])
+    theirs = {f for item in evidence for f in features(item)}
+    named = [f for f in own if guard.stems([f]) and guard.stems([f]) <= said]
+    return tuple(dict.fromkeys([*named, *(f for f in own if f in theirs)]))[:FEATURES]
+
+
+class Explainer:
+    """Phrases grounds with one LLM. `rejected` counts what the guard refused, by check."""
+
+    def __init__(self, llm: LLM, embed: guard.EmbedTexts) -> None:
+        self._llm = llm
+        self._embed = embed
+        self.rejected: dict[str, int] = {}
+
+    async def explain(
+        self,
+        user: str,
+        recommended: Sequence[Recommendation],
+        found: Mapping[str, Grounds],
+        people: Mapping[str, float],
+    ) -> list[Recommendation]:
+        """`recommended` with reasons. `found`: grounds by item id; `people`: how many chose an item, for the others.
+
+        Never fails: where the LLM does, the plain sentence stays and `degraded` says "explain".
+        """
+        return list(await asyncio.gather(*(self._one(user, r, found.get(r.item), people) for r in recommended)))
+
+    async def _one(
+        self, user: str, rec: Recommendation, known: Grounds | None, people: Mapping[str, float]
+    ) -> Recommendation:
+        if known is None:
+            return replace(rec, reason=plain.reason_popular(int(people.get(rec.item, 0))))
+        sure = replace(rec, reason=plain_reason(known), citations=(known.citation,))
+        try:
+            words = await self._phrase(user, known)
+        except LLMError:
+            return replace(sure, degraded=(*sure.degraded, "explain"))
+        return replace(sure, reason=words, reason_origin=Origin.MODEL) if words else sure
+
+    async def _phrase(self, user: str, known: Grounds) -> str | None:
+        prompt = library.load("explain")
+        kind = domain(known.item) or "item"
+        answers: list[Answer[SentenceOut]] = await self._llm.complete(
+            prompt,
+            n=2,
+            user=user,
+            taste=taste(known.statement),
+            item=f"a {_SINGULAR.get(kind, kind)}; {', '.join(features(known.item)[:4])}",
+            shared=", ".join(known.shared),
+        )
+        for answer in sorted(answers, key=lambda a: -a.logprob):
+            text = tidy(answer.output.text)
+            problem = guard.check(text, _support(known), self._embed) or _says_nothing_shared(text, known)
+            if problem is None:
+                return text + "."
+            self.rejected[problem] = self.rejected.get(problem, 0) + 1
+        return None
+
+
+def plain_reason(known: Grounds) -> str:
+    """The sentence from the data alone."""
+    if not known.acts:
+        return plain.reason_said([known.statement.facet], known.shared)
+    return plain.reason([plain.act(event, item) for event, item in known.acts], known.shared)
+
+
+def taste(statement: Statement) -> str:
+    """A statement without its verb: "Likes jazz" -> "jazz"."""
+    first, _, rest = statement.text.partition(" ")
+    return rest if rest and first.lower() in {"likes", "enjoys", "loves", "prefers"} else plain.lower(statement.text)
+
+
+def _support(known: Grounds) -> guard.Support:
+    nouns = [n for n in (domain(known.item), *(domain(i) for _, i in known.acts)) if n]
+    own = features(known.item)
+    return guard.support([*known.shared, *own], [taste(known.statement)], [], nouns)
+
+
+def _says_nothing_shared(text: str, known: Grounds) -> str | None:
+    said = guard.stems([text])
+    return None if any(guard.stems([f]) <= said for f in known.shared) else "beside the point"
