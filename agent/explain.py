@@ -7,11 +7,12 @@ the selected evidence or in the item; else a plain sentence from the data says i
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent import guard, plain
-from agent.errors import LLMError
+from agent.errors import LLMOutputError, LLMUnavailableError
 from agent.llm import LLM
 from agent.protocol import Answer
 from agent.writer import tidy
@@ -87,38 +88,41 @@ def _shared(own: Sequence[str], statement: Statement, evidence: Sequence[Item]) 
     return tuple(dict.fromkeys([*named, *(f for f in own if f in theirs)]))[:FEATURES]
 
 
+def from_data(rec: Recommendation, known: Grounds | None, people: float) -> Recommendation:
+    """`rec` with the plain reason and its citation; `people` chose the item, for one that nothing known speaks for."""
+    if known is None:
+        return replace(rec, reason=plain.reason_popular(int(people)))
+    return replace(rec, reason=plain_reason(known), citations=(known.citation,))
+
+
 class Explainer:
     """Phrases grounds with one LLM. `rejected` counts what the guard refused, by check."""
 
     def __init__(self, llm: LLM, embed: guard.EmbedTexts) -> None:
         self._llm = llm
         self._embed = embed
-        self.rejected: dict[str, int] = {}
+        self.rejected: Counter[str] = Counter()
 
-    async def explain(
-        self,
-        user: str,
-        recommended: Sequence[Recommendation],
-        found: Mapping[str, Grounds],
-        people: Mapping[str, float],
+    async def phrase(
+        self, user: str, recommended: Sequence[Recommendation], found: Mapping[str, Grounds]
     ) -> list[Recommendation]:
-        """`recommended` with reasons. `found`: grounds by item id; `people`: how many chose an item, for the others.
+        """`recommended` with reasons in the LLM's words where these pass; `found`: grounds by item id.
 
         Never fails: where the LLM does, the plain sentence stays and `degraded` says "explain".
         """
-        return list(await asyncio.gather(*(self._one(user, r, found.get(r.item), people) for r in recommended)))
+        return list(await asyncio.gather(*(self._one(user, r, found.get(r.item)) for r in recommended)))
 
-    async def _one(
-        self, user: str, rec: Recommendation, known: Grounds | None, people: Mapping[str, float]
-    ) -> Recommendation:
+    async def _one(self, user: str, rec: Recommendation, known: Grounds | None) -> Recommendation:
         if known is None:
-            return replace(rec, reason=plain.reason_popular(int(people.get(rec.item, 0))))
-        sure = replace(rec, reason=plain_reason(known), citations=(known.citation,))
+            return rec
         try:
             words = await self._phrase(user, known)
-        except LLMError:
-            return replace(sure, degraded=(*sure.degraded, "explain"))
-        return replace(sure, reason=words, reason_origin=Origin.MODEL) if words else sure
+        except LLMUnavailableError:
+            return replace(rec, degraded=(*rec.degraded, "explain"))
+        except LLMOutputError:
+            self.rejected["invalid"] += 1
+            return rec
+        return replace(rec, reason=words, reason_origin=Origin.MODEL) if words else rec
 
     async def _phrase(self, user: str, known: Grounds) -> str | None:
         prompt = library.load("explain")
@@ -136,7 +140,7 @@ class Explainer:
             problem = guard.check(text, _support(known), self._embed) or _says_nothing_shared(text, known)
             if problem is None:
                 return text + "."
-            self.rejected[problem] = self.rejected.get(problem, 0) + 1
+            self.rejected[problem] += 1
         return None
 
 

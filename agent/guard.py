@@ -30,24 +30,28 @@ _INSTRUCTION = re.compile(
 )
 _SENSITIVE = re.compile(
     r"\b(christian|muslim|islamic|jewish|hindu|buddhist|catholic|atheist|religious|gay|lesbian|bisexual|transgender|queer"
-    r"|heterosexual|homosexual|pregnan\w+|diabet\w+|depress(?:ion|ed)|autis\w+|disab(?:led|ility)|cancer|hiv|mental(?:ly)? ill\w*"
+    r"|heterosexual|homosexual|pregnan\w+|diabet\w+|depress(?:ion|ed)|autis\w+|disab(?:led|ility)|cancer|hiv"
+    r"|mental(?:ly)? ill\w*"
     r"|republican|democrat|conservative|liberal|socialist|left-wing|right-wing|immigrant|ethnic\w*|african|asian|hispanic|latino"
-    r"|(?:young|old|elderly|middle-aged|teenage|adolescent) (?:man|woman|male|female|person|people|adult|boy|girl|mother|father)"
+    r"|(?:young|old|elderly|middle-aged|teenage|adolescent) (?:man|woman|male|female|person|people|adult|boy|girl"
+    r"|mother|father)"
     r"|(?:his|her|their) (?:age|gender|sex|race|religion|income|salary)"
     r"|(?:he|she) (?:is|has|was)|years old|poor person|wealthy person|low income|high income)\b",
     re.IGNORECASE,
 )
-_GLUE = frozenset(
-    """a an and as at by for from in into is it of off on or over that the their these those this to up with without who whose
-    which where while but not no than then too very more most both either each about around between through across
-    like likes liked enjoy enjoys enjoyed love loves prefer prefers appreciate drawn return returns often especially mostly
-    mainly usually particularly also still always keen fond interested interest interests interesting dislike dislikes avoid
-    avoids hate hates hide hides reject rejects tired
-    story stories tale tales theme themes thing things kind kinds type types style styles mix mixture blend set sets focus
-    focused feature features featuring involve involves involving based such one ones well good great strong rich
-    you your yours because since fits fit match matches matching same share shares shared similar another new work works
-    title titles item items something anything everything topic topics subject subjects genre genres""".split()
-)
+_GLUE_WORDS = """
+    a an and as at by for from in into is it of off on or over that the their these those this to up with
+    without who whose which where while but not no than then too very more most both either each about around
+    between through across like likes liked enjoy enjoys enjoyed love loves prefer prefers appreciate drawn
+    return returns often especially mostly mainly usually particularly also still always keen fond interested
+    interest interests interesting dislike dislikes avoid avoids hate hates hide hides reject rejects tired
+    story stories tale tales theme themes thing things kind kinds type types style styles mix mixture blend set
+    sets focus focused feature features featuring involve involves involving based such one ones well good great
+    strong rich you your yours because since fits fit match matches matching same share shares shared similar
+    another new work works title titles item items something anything everything topic topics subject subjects
+    genre genres
+"""
+_GLUE = frozenset(_GLUE_WORDS.split())
 _STEM = snowballstemmer.stemmer("english")
 
 

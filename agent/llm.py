@@ -19,7 +19,6 @@ from typing import Any, Literal
 import openai
 from openai.types import CompletionUsage
 from openai.types.chat.chat_completion import Choice
-from retrieval.store import LLMCall
 
 from agent.config import LLMSettings
 from agent.errors import LLMError, LLMOutputError, LLMUnavailableError, LLMUnsupportedError
@@ -35,6 +34,7 @@ from agent.protocol import (
     parse_chat,
 )
 from prompts.library import Message, Prompt
+from retrieval.store import LLMCall
 
 Outcome = Literal["ok", "repaired", "invalid", "unavailable"]
 REPAIR = "That was not valid: {problem}. Answer again with the JSON object only."
@@ -68,7 +68,7 @@ class LLM:
             timeout=settings.timeout_s,
             max_retries=settings.retries,  # the SDK retries 408/409/429/5xx and lost connections, with jitter
         )
-        self._log = log
+        self.log = log
         self._gate = asyncio.Semaphore(settings.concurrency)
 
     async def complete(
@@ -145,9 +145,9 @@ class LLM:
         return RawScore(tuple((str(e["decoded_token"]), float(e["logprob"])) for e in found), _usage(response.usage))
 
     def _record(self, label: _Label, usage: Usage, started: float, outcome: Outcome, finish: str) -> None:
-        if self._log is None:
+        if self.log is None:
             return
-        self._log(
+        self.log(
             LLMCall(
                 id=uuid.uuid4().hex,
                 at=datetime.now(UTC),

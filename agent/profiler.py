@@ -35,8 +35,8 @@ from retrieval.records import (
 )
 from retrieval.segments import SegmentRules, segment
 from retrieval.store import Store
-from retrieval.themes import Evidence as ThemeEvidence
 from retrieval.themes import Cluster, ThemeRules, centroid, clusters, evolve
+from retrieval.themes import Evidence as ThemeEvidence
 from retrieval.topics import Topics
 
 RELABEL_BELOW = 0.5  # a theme is named anew when less than this share of its evidence is what its name was made from
@@ -79,16 +79,15 @@ class Profiler:
     async def build(self, user: str, as_of: datetime, now: datetime) -> Profile:
         """The profile as of a moment, saved as a new version unless nothing has happened since the last.
 
-        Raises LLMUnavailableError (nothing is saved then) and ConflictError when another process saved first.
+        Raises LLMUnavailableError (no version is saved then) and ConflictError when another process saved first.
         """
         version = self._store.profile_version(user)
         previous = self._store.profile(user, as_of=as_of)
         seen = self._store.event_count(user, as_of)
-        if previous is not None and previous.events_seen == seen and as_of - previous.as_of < SAME_DAY:
-            if self._asserted(user, as_of) == [s for s in previous.statements if s.source is not Source.INFERRED]:
-                return previous
+        if previous is not None and self._unchanged(previous, seen, as_of):
+            return previous
         history = self._history(user, as_of, seen)
-        written = await self._statements(user, history, now)
+        written = await self._written(user, history, now)
         statements, replaced = self._settle(user, written, history, as_of)
         known = previous.themes if previous else ()
         evidence = self._evidence(statements, previous.statements if previous else ())
@@ -102,6 +101,11 @@ class Profiler:
             self._store.supersede(user, old, new)
         return self._store.save_profile(profile, version)
 
+    def _unchanged(self, previous: Profile, seen: int, as_of: datetime) -> bool:
+        said = [s for s in previous.statements if s.source is not Source.INFERRED]
+        same_day = as_of - previous.as_of < SAME_DAY
+        return previous.events_seen == seen and same_day and self._asserted(previous.user, as_of) == said
+
     def _history(self, user: str, as_of: datetime, seen: int) -> History:
         """The recent events. The window moves half its length at a time, so that segments do not shift with every event."""
         half = self._settings.window_events // 2
@@ -110,11 +114,29 @@ class Profiler:
         items = self._store.items({e.item for e in events if e.item is not None})
         return History(tuple(events), items, self._topics.of_events(user, events, items))
 
-    async def _statements(self, user: str, history: History, now: datetime) -> list[Statement]:
-        """A statement for each segment that is worth one: from the store, or written now, all at once."""
+    async def sketch(self, user: str, as_of: datetime) -> Profile:
+        """A profile of plain sentences for when there is no LLM. Nothing of it is saved, so that it never replaces a real one.
+
+        Use it with a Writer that has no LLM.
+        """
+        history = self._history(user, as_of, self._store.event_count(user, as_of))
+        found = [await self._writer.statement(g, history.items, as_of) for g in self._segments(history)]
+        statements, _ = self._settle(user, [s for s in found if s is not None], history, as_of)
+        evidence = self._evidence(statements)
+        themes, _ = evolve(user, (), self._clusters(statements, history), evidence, as_of, self._rules())
+        themes, _ = await self._name(themes, (), statements, evidence, history, as_of)
+        profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), events_seen=len(history.events))
+        portrait, origin = await self._portrait(profile, None, history)
+        return replace(profile, portrait=portrait, portrait_origin=origin)
+
+    def _segments(self, history: History) -> list[Segment]:
         s = self._settings
         rules = SegmentRules(s.segment_similarity, s.segment_max, timedelta(days=s.segment_gap_days))
-        segments = worth_writing(segment(history.events, history.vectors, rules), s.segment_min)
+        return worth_writing(segment(history.events, history.vectors, rules), s.segment_min)
+
+    async def _written(self, user: str, history: History, now: datetime) -> list[Statement]:
+        """A statement for each segment that is worth one: from the store, or written now, all at once."""
+        segments = self._segments(history)
         prompt, model = self._writer.prompt.ref, self._writer.model
         known = self._store.statement_by_segment(user, [g.key for g in segments], prompt, model)
         missing = [g for g in segments if g.key not in known]
@@ -209,17 +231,17 @@ class Profiler:
         return replace(shown, features=tuple(dict.fromkeys((*said, *shown.features))), words=(*shown.words, *said))
 
     async def _portrait(self, profile: Profile, previous: Profile | None, history: History) -> tuple[str, Origin]:
-        likes, dislikes = (labels(profile.themes, side) for side in (Polarity.LIKE, Polarity.DISLIKE))
-        if previous and previous.portrait:
-            if (likes, dislikes) == tuple(labels(previous.themes, side) for side in (Polarity.LIKE, Polarity.DISLIKE)):
-                return previous.portrait, previous.portrait_origin
+        likes, dislikes = both_labels(profile.themes)
+        if previous and previous.portrait and (likes, dislikes) == both_labels(previous.themes):
+            return previous.portrait, previous.portrait_origin
         words = self._shown(profile.statements, history).features
         return await self._writer.portrait(profile.user, likes, dislikes, words)
 
 
-def labels(themes: Sequence[Theme], polarity: Polarity) -> list[str]:
-    """The names of the active themes of one polarity, strongest first."""
-    return [t.label for t in themes if t.active and t.polarity is polarity]
+def both_labels(themes: Sequence[Theme]) -> tuple[list[str], list[str]]:
+    """The names of the active likes and dislikes, each strongest first."""
+    likes, dislikes = ([t.label for t in themes if t.active and t.polarity is side] for side in Polarity)
+    return likes, dislikes
 
 
 def worth_writing(segments: Sequence[Segment], least: int) -> list[Segment]:

@@ -85,7 +85,7 @@ class RawScore:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """A validated answer. `logprob` is the mean log-probability per token of the answer (nan where not reported)."""
+    """A validated answer. `logprob` is the mean log-probability per token of the answer (0 where not reported)."""
 
     output: T
     logprob: float
@@ -115,7 +115,7 @@ def parse_choice(choice: RawChoice, output: type[T]) -> Answer[T]:
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         raise LLMOutputError(f"{'.'.join(map(str, first['loc'])) or 'answer'}: {first['msg']}") from exc
-    return Answer(value, _mean([logprob for _, logprob in choice.tokens]))
+    return Answer(value, _mean([logprob for _, logprob in choice.tokens]) if choice.tokens else 0.0)
 
 
 def parse_chat(raw: RawChat, prompt: Prompt) -> tuple[list[Answer[Any]], str]:

@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from agent import guard, plain
 from agent.errors import LLMOutputError, LLMUnsupportedError
 from agent.llm import LLM
 from agent.protocol import Answer
 from prompts import library
+from prompts.library import Prompt
 from prompts.outputs import LabelOut, ParagraphOut, SentenceOut
 from retrieval.features import CatalogueStats, distinctive, domains, features
 from retrieval.merge import confidence, statement_id
@@ -59,16 +61,19 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
 
 
 class Writer:
-    """Writes with one LLM. `rejected` counts the answers that the guard refused, by check."""
+    """Writes with one LLM, or without any (`None`) plain sentences only.
 
-    def __init__(self, llm: LLM, embed: guard.EmbedTexts, stats: CatalogueStats, samples: int) -> None:
+    `rejected` counts the answers that the guard refused, by check.
+    """
+
+    def __init__(self, llm: LLM | None, embed: guard.EmbedTexts, stats: CatalogueStats, samples: int) -> None:
         self._llm = llm
         self._embed = embed
         self._stats = stats
         self._samples = samples
         self.rejected: Counter[str] = Counter()
         self.prompt = library.load("write_statement")
-        self.model = llm.settings.model
+        self.model = llm.settings.model if llm else ""
 
     async def statement(self, segment: Segment, items: Mapping[str, Item], now: datetime) -> Statement | None:
         """One statement about a segment, or None when its events have nothing in common that is worth saying.
@@ -101,18 +106,14 @@ class Writer:
 
     async def _sentence(self, segment: Segment, evidence: Evidence) -> tuple[str, Origin]:
         support = evidence.support
-        try:
-            answers: list[Answer[SentenceOut]] = await self._llm.complete(
-                self.prompt,
-                n=self._samples,
-                user=segment.user,
-                polarity=segment.polarity.value,
-                domains=", ".join(evidence.domains[:2]) or "things",
-                features=", ".join(evidence.features[:FEATURES]),
-            )
-        except LLMOutputError:
-            self.rejected["invalid"] += self._samples
-            answers = []
+        answers: list[Answer[SentenceOut]] = await self._ask(
+            self.prompt,
+            n=self._samples,
+            user=segment.user,
+            polarity=segment.polarity.value,
+            domains=", ".join(evidence.domains[:2]) or "things",
+            features=", ".join(evidence.features[:FEATURES]),
+        )
         sound: dict[str, float] = {}
         for answer in answers:
             text = tidy(answer.output.text)
@@ -128,9 +129,19 @@ class Writer:
         telling = {text: sound[text] for text in sound if named[text] >= most - SLACK}
         return await self._likeliest(telling, segment.user), Origin.MODEL
 
+    async def _ask(self, prompt: Prompt, *, n: int, user: str, **variables: str) -> list[Answer[Any]]:
+        """The valid answers; none without an LLM, or when it wrote nothing valid. Raises LLMUnavailableError."""
+        if self._llm is None:
+            return []
+        try:
+            return await self._llm.complete(prompt, n=n, user=user, **variables)
+        except LLMOutputError:
+            self.rejected["invalid"] += n
+            return []
+
     async def _likeliest(self, sound: Mapping[str, float], user: str) -> str:
         """The sentence whose likelihood the evidence raises most; where the server cannot score, the likeliest."""
-        if len(sound) == 1:
+        if len(sound) == 1 or self._llm is None:
             return next(iter(sound))
         neutral = library.load("neutral_statement")
         texts = sorted(sound)
@@ -147,12 +158,9 @@ class Writer:
         if not evidence.features:
             return "Other interests" if polarity is Polarity.LIKE else "Other dislikes", Origin.FALLBACK
         prompt = library.load("label_theme")
-        try:
-            answers: list[Answer[LabelOut]] = await self._llm.complete(
-                prompt, n=2, user=user, features=", ".join(evidence.features[:4])
-            )
-        except LLMOutputError:
-            answers = []
+        answers: list[Answer[LabelOut]] = await self._ask(
+            prompt, n=2, user=user, features=", ".join(evidence.features[:4])
+        )
         support = replace(evidence.support, titles=())
         for answer in sorted(answers, key=lambda a: -a.logprob):
             text = _capital(answer.output.label.strip(" .,"))
@@ -171,16 +179,13 @@ class Writer:
         if not likes:
             return plain.portrait(likes, dislikes), Origin.FALLBACK
         prompt = library.load("write_portrait")
-        try:
-            answers: list[Answer[ParagraphOut]] = await self._llm.complete(
-                prompt,
-                n=2,
-                user=user,
-                likes="; ".join(plain.lower(t) for t in likes[:4]),
-                dislikes="; ".join(plain.lower(t) for t in dislikes[:2]) or "none",
-            )
-        except LLMOutputError:
-            answers = []
+        answers: list[Answer[ParagraphOut]] = await self._ask(
+            prompt,
+            n=2,
+            user=user,
+            likes="; ".join(plain.lower(t) for t in likes[:4]),
+            dislikes="; ".join(plain.lower(t) for t in dislikes[:2]) or "none",
+        )
         support = guard.support([*likes, *dislikes, *words], [], [], [])
         for answer in sorted(answers, key=lambda a: -a.logprob):
             problem = _portrait_problem(answer.output.text, likes, dislikes, support, self._embed)

@@ -1,0 +1,172 @@
+"""Two sentences about oneself to a provisional profile.
+
+The text is cut into clauses by code; whether a clause tells a like or a dislike is read from its verb, or where it has none,
+from the likelihood that the LLM gives to the two closed answers. The words of a statement are always the user's own, copied
+and never generated, so nothing can be invented. What the user says is `asserted`: inference never overrules it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from agent import guard, plain
+from agent.errors import LLMError, UsageError
+from agent.llm import LLM
+from prompts import library
+from retrieval.embed import Embedder
+from retrieval.merge import statement_id
+from retrieval.records import Horizon, Origin, Polarity, Profile, Source, Statement, Theme
+from retrieval.themes import theme_id
+
+MOST_CHARS = 2000
+MOST_STATEMENTS = 12
+_SENTENCE = re.compile(r"[.!?;\n。！？；]+")
+_CLAUSE = re.compile(
+    r",?\s+(?:but|though|although|while|yet)\s+"
+    r"|,\s*(?:and\s+)?(?=(?:i\b|i['’]m|i['’]ve|can['’]?t|cannot|never|not\b|no\b|hate|love|like|enjoy|avoid|dislike|please\b"
+    r"|don['’]?t))"
+    r"|\s+and\s+(?=(?:i\b|i['’]m|can['’]?t|cannot|never|hate|avoid|dislike|don['’]?t))",
+    re.IGNORECASE,
+)
+_NEGATIVE = re.compile(
+    r"\b(can(?:['’]?t|not) (?:stand|bear|take)|hate[sd]?|dislike[sd]?|detest|loathe|avoid(?:ing)?|(?:do|did)(?:n['’]?t| not)"
+    r"(?: really| much)? (?:like|enjoy|want|care for|need)|not (?:into|interested in|a fan of|keen on|really into)|never"
+    r"|no more|no|without|sick of|tired of|bored of|allergic to|nothing with|please no|not)\b",
+    re.IGNORECASE,
+)
+_LEARNING = re.compile(
+    r"\b(?:learn(?:ing)?|studying|practising|practicing|trying to get better at|taking up)\b", re.IGNORECASE
+)
+_POSITIVE = re.compile(
+    r"\b(love[sd]?|like[sd]?|enjoy(?:ed|s)?|adore|prefer|into|fan of|keen on|interested in|fond of|looking for|want"
+    r"|fascinated by|obsessed with|favou?rites?|always up for|mostly (?:read|watch|play|listen to)"
+    r"|(?:read|watch|play|listen to|collect)(?:ing)?)\b",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(
+    r"^(?:(?:i|we|am|'m|’m|have|'ve|’ve|do|been|also|really|just|quite|very|so|all|always|mostly|usually|lately|much|a|an|the|some"
+    r"|any|anything|things?|stuff|big|huge|to|for|with|of|my|is|are|about|lot|lots|and|or|please|currently|now|watch|read|play|listen)\b|[\s,:'’-])+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of a self-description: the copied words, what they say, and whether they tell of learning something."""
+
+    span: str
+    polarity: Polarity | None
+    learning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was understood; `ignored` holds (words, why) of what was left out."""
+
+    statements: tuple[Statement, ...]
+    ignored: tuple[tuple[str, str], ...]
+
+
+def clauses(text: str) -> list[Clause]:
+    """Cut a self-description into clauses, lists into their members. `polarity` is None where no verb tells it."""
+    found: list[Clause] = []
+    for sentence in _SENTENCE.split(text):
+        for part in _CLAUSE.split(sentence):
+            found += _members(part)
+    return found
+
+
+def _members(part: str) -> list[Clause]:
+    """One clause, or one for each member of its list: "I like jazz, hiking and old films" has three."""
+    negative, positive, learning = _NEGATIVE.search(part), _POSITIVE.search(part), _LEARNING.search(part)
+    cue = negative or learning or positive
+    says = Polarity.DISLIKE if negative else Polarity.LIKE if cue else None
+    rest = part[cue.end() :] if cue else part
+    spans = [
+        _FILLER.sub("", piece).strip(" ,'\"") for piece in re.split(r",\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+", rest)
+    ]
+    return [Clause(span, says, learning is not None and not negative) for span in spans if len(span) > 1]
+
+
+async def read(text: str, user: str, now: datetime, llm: LLM) -> Reading:
+    """Asserted statements from a self-description. Raises UsageError for one that is empty or too long."""
+    if not text.strip():
+        raise UsageError(
+            "the self-description is empty", hint="say in a sentence or two what you like and what you do not"
+        )
+    if len(text) > MOST_CHARS:
+        raise UsageError(f"the self-description is longer than {MOST_CHARS} characters")
+    ignored: list[tuple[str, str]] = []
+    statements: list[Statement] = []
+    for clause in clauses(text):
+        problem = guard.harmful(clause.span)
+        if problem is None and len(statements) >= MOST_STATEMENTS:
+            problem = "too many"
+        if problem:
+            ignored.append((clause.span, problem))
+            continue
+        says = clause.polarity or await _ask(clause.span, llm)
+        statements.append(_asserted(clause, says, user, now))
+    unique = {s.id: s for s in statements}
+    return Reading(tuple(unique.values()), tuple(ignored))
+
+
+async def _ask(span: str, llm: LLM) -> Polarity:
+    """The likelier of the two closed answers; a like when the LLM cannot say."""
+    prompt = library.load("read_polarity")
+    prefix = prompt.text(clause=span)
+    try:
+        like, dislike = await llm.likelihood([(prefix, " likes"), (prefix, " dislikes")], ref=prompt.ref)
+    except LLMError:
+        return Polarity.LIKE
+    return Polarity.LIKE if like >= dislike else Polarity.DISLIKE
+
+
+def _asserted(clause: Clause, says: Polarity, user: str, now: datetime) -> Statement:
+    verb = "Is learning" if clause.learning else "Likes" if says is Polarity.LIKE else "Avoids"
+    text = f"{verb} {clause.span}"
+    return Statement(
+        id=statement_id(user, says, text, ()),
+        user=user,
+        text=text,
+        polarity=says,
+        facet=clause.span,
+        evidence=(),
+        first_at=now,
+        last_at=now,
+        horizon=Horizon.LONG,
+        source=Source.ASSERTED,
+        origin=Origin.USER,
+        confidence=1.0,
+        prompt="",
+        model="",
+        written_at=now,
+    )
+
+
+def provisional(user: str, statements: Sequence[Statement], embedder: Embedder, now: datetime) -> Profile:
+    """A profile from asserted statements alone: each is a theme of its own under the user's own words. Nothing is stored."""
+    vectors = embedder.embed([s.facet for s in statements]) if statements else np.zeros((0, embedder.dim))
+    themes = tuple(
+        Theme(
+            id=theme_id(user, s, ()),
+            user=user,
+            label=s.facet[:1].upper() + s.facet[1:],
+            summary=s.text,
+            polarity=s.polarity,
+            statements=(s.id,),
+            medoid=s.id,
+            centroid=tuple(float(x) for x in row),
+            importance=1.0,
+            origin=Origin.USER,
+        )
+        for s, row in zip(statements, vectors, strict=True)
+    )
+    likes = [t.label for t in themes if t.polarity is Polarity.LIKE]
+    dislikes = [t.label for t in themes if t.polarity is Polarity.DISLIKE]
+    return Profile(user, now, 0, tuple(statements), themes, plain.portrait(likes, dislikes))

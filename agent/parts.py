@@ -1,0 +1,71 @@
+"""What is derived from one state of the catalogue: statistics, indexes, and the workers that use them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from agent.config import Settings
+from agent.explain import Explainer
+from agent.llm import LLM
+from agent.profiler import Profiler
+from agent.recommender import Recommender
+from agent.rerank import Reranker
+from agent.writer import Writer
+from retrieval.embed import CachedEmbedder, Embedder, Progress
+from retrieval.exact import VectorIndex
+from retrieval.features import CatalogueStats, catalogue_stats
+from retrieval.index import open_index
+from retrieval.lexical import Lexical
+from retrieval.store import Store
+
+
+class Parts:
+    """What is derived from one state of the catalogue. Each part is made on first use: `themes` needs no index."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        embedder: Embedder,
+        llm: LLM,
+        signature: tuple[int, str],
+    ) -> None:
+        self.signature = signature
+        self._settings = settings
+        self._store = store
+        self._embedder = embedder
+        self._shared = CachedEmbedder(embedder, store, "")
+        self._llm = llm
+        self._index: VectorIndex | None = None
+
+    @cached_property
+    def stats(self) -> CatalogueStats:
+        return catalogue_stats(self._store.iter_items())
+
+    @cached_property
+    def profiler(self) -> Profiler:
+        writer = Writer(self._llm, self._shared.embed, self.stats, self._settings.profile.samples)
+        return Profiler(self._store, self._embedder, writer, self.stats, self._settings.profile)
+
+    @cached_property
+    def sketcher(self) -> Profiler:
+        writer = Writer(None, self._shared.embed, self.stats, 0)
+        return Profiler(self._store, self._embedder, writer, self.stats, self._settings.profile)
+
+    @cached_property
+    def recommender(self) -> Recommender:
+        lexical = Lexical(self._store.iter_items())
+        reranker, explainer = Reranker(self._llm, self._store), Explainer(self._llm, self._shared.embed)
+        return Recommender(
+            self._store, self.index(), lexical, self._embedder, reranker, explainer, self._settings.recommend
+        )
+
+    def index(self, progress: Progress | None = None) -> VectorIndex:
+        """The item index, up to date; the first call may embed the whole catalogue and tells `progress` (done, total)."""
+        if self._index is None:
+            self._index = open_index(self._settings.home / "index", self._store, self._shared, progress)
+        return self._index
+
+    def close(self) -> None:
+        if self._index is not None:
+            self._index.close()

@@ -1,0 +1,187 @@
+"""The read path: a profile (or a question, or both) to explained recommendations.
+
+    profile -> channels -> candidates with a prior -> diverse top -> LLM likelihood -> bounded order -> reasons -> check
+
+When the LLM is slow or away the prior answers, with reasons made from the data, and `degraded` says which part is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from agent.config import RecommendSettings
+from agent.errors import LLMError
+from agent.explain import Explainer, Grounds, from_data, grounds
+from agent.rerank import Reranker
+from retrieval.embed import Embedder, Vectors
+from retrieval.exact import VectorIndex
+from retrieval.fusion import bounded, mmr
+from retrieval.lexical import Lexical
+from retrieval.records import Candidate, Event, Item, Polarity, Profile, Recommendation, Statement
+from retrieval.search import Wants, candidates
+from retrieval.store import Store
+from retrieval.themes import centroid
+
+MEDOIDS = 3  # vectors a theme searches with: PinnerSage asks with three medoids
+WIDER = 3  # the diverse top is chosen from so many times as many candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A profile's evidence at hand: events and items by id, and a unit vector (dim,) in item space for each statement."""
+
+    profile: Profile
+    events: Mapping[str, Event]
+    items: Mapping[str, Item]
+    vectors: Mapping[str, Vectors]
+
+    def recent_likes(self) -> list[Item]:
+        """Items behind likes, latest first, each once."""
+        liked = {e for s in self.profile.statements if s.polarity is Polarity.LIKE for e in s.evidence}
+        events = sorted((e for i, e in self.events.items() if i in liked), key=lambda e: (e.at, e.id), reverse=True)
+        return [self.items[i] for i in dict.fromkeys(e.item for e in events) if i is not None and i in self.items]
+
+
+class Recommender:
+    """Answers for any profile. Holds no user; one state of the catalogue."""
+
+    def __init__(
+        self,
+        store: Store,
+        index: VectorIndex,
+        lexical: Lexical,
+        embedder: Embedder,
+        reranker: Reranker,
+        explainer: Explainer,
+        settings: RecommendSettings,
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._lexical = lexical
+        self._embedder = embedder
+        self._reranker = reranker
+        self._explainer = explainer
+        self._settings = settings
+
+    async def recommend(
+        self, profile: Profile, *, k: int, query: str | None, explain: bool, now: datetime, muted: frozenset[str]
+    ) -> list[Recommendation]:
+        """At most `k` items the user has not touched, best first. `muted`: theme ids that must not propose anything."""
+        known = self.known(profile)
+        popularity = self._store.popularity(until=now)
+        wants = self._wants(known, query, popularity, muted)
+        pool = candidates(wants, self._index, self._lexical, pool=self._settings.pool)
+        top = self._diverse(pool, max(k, self._settings.rerank))
+        items = self._store.items([c.item for c in top])
+        scores, degraded = await self._llm_scores(known, [items[c.item] for c in top], query)
+        by_id = {c.item: c for c in top}
+        order = bounded(
+            [c.item for c in top],
+            scores,
+            self._settings.llm_weight,
+            self._settings.max_rise,
+            [c.prior for c in top],
+        )
+        found = [
+            _recommendation(place, by_id[i], scores, query is not None, degraded) for place, i in enumerate(order[:k])
+        ]
+        why = {i: g for i in order[:k] if (g := self._grounds(items[i], known)) is not None}
+        found = [replace(r, theme=_theme_of(why.get(r.item), profile) or r.theme) for r in found]
+        found = [from_data(r, why.get(r.item), popularity.get(r.item, 0)) for r in found]
+        return await self._explainer.phrase(profile.user, found, why) if explain and not degraded else found
+
+    def known(self, profile: Profile) -> Known:
+        """Read what stands behind a profile."""
+        wanted = {e for s in profile.statements for e in s.evidence}
+        events = self._store.events_by_id(profile.user, wanted)
+        ids = {e.item for e in events.values() if e.item is not None}
+        items = self._store.items(ids)
+        rows = self._index.vectors(sorted(items))
+        vectors = {s.id: self._vector(s, events, rows) for s in profile.statements}
+        return Known(profile, events, items, vectors)
+
+    def why(self, item: Item, known: Known) -> tuple[str, Grounds | None]:
+        """What speaks for an item, as a plain sentence and as evidence."""
+        found = self._grounds(item, known)
+        empty = Recommendation(item.id, 0, 0.0, {})
+        return from_data(empty, found, self._store.popularity().get(item.id, 0)).reason, found
+
+    def _vector(self, statement: Statement, events: Mapping[str, Event], rows: Mapping[str, Vectors]) -> Vectors:
+        """(dim,) Where a statement points among the items: the mean of its evidence, or its own words without any."""
+        touched = [events[i].item or "" for i in statement.evidence if i in events]
+        shown = [rows[item] for item in touched if item in rows]
+        if shown:
+            return centroid(np.array(shown))
+        words = statement.text if statement.evidence else statement.facet
+        return centroid(self._embedder.embed([words]))
+
+    def _wants(self, known: Known, query: str | None, popularity: Mapping[str, float], muted: frozenset[str]) -> Wants:
+        themes = [t for t in known.profile.themes if t.id not in muted and t.statements]
+        by_id = {s.id: s for s in known.profile.statements}
+        members = {
+            t.id: sorted(
+                (by_id[i] for i in t.statements if i in by_id),
+                key=lambda s, t=t: (s.id != t.medoid, -len(s.evidence), s.id),  # type: ignore[misc]
+            )[:MEDOIDS]
+            for t in themes
+        }
+        return Wants(
+            themes=themes,
+            theme_vectors={i: np.array([known.vectors[s.id] for s in group]) for i, group in members.items() if group},
+            theme_texts={i: " ".join(s.text for s in group) for i, group in members.items()},
+            query=query or "",
+            query_vector=self._embedder.embed([query])[0] if query else None,
+            popularity=popularity,
+            exclude=frozenset(self._store.touched_items(known.profile.user)),
+        )
+
+    def _diverse(self, pool: Sequence[Candidate], count: int) -> list[Candidate]:
+        """The best `count` of the pool, each unlike those before it, in the order of their prior."""
+        wide = pool[: WIDER * count]
+        rows = self._index.vectors([c.item for c in wide])
+        wide = [c for c in wide if c.item in rows]
+        if not wide:
+            return list(pool[:count])
+        vectors = np.array([rows[c.item] for c in wide])
+        chosen = mmr(np.array([c.prior for c in wide]), vectors, count, self._settings.diversity)
+        return [wide[row] for row in sorted(chosen)]
+
+    async def _llm_scores(
+        self, known: Known, items: Sequence[Item], query: str | None
+    ) -> tuple[dict[str, float], tuple[str, ...]]:
+        """LLM scores of the top, and what is missing when the LLM cannot give them in time."""
+        head = items[: self._settings.rerank]
+        if not head or not self._settings.llm_weight:
+            return {}, ()
+        try:
+            async with asyncio.timeout(self._settings.deadline_s):
+                return await self._reranker.scores(known.profile, known.recent_likes(), head, query), ()
+        except (LLMError, TimeoutError):
+            return {}, ("rerank",)
+
+    def _grounds(self, item: Item, known: Known) -> Grounds | None:
+        vector = self._index.vectors([item.id]).get(item.id)
+        near = {} if vector is None else {i: float(v @ vector) for i, v in known.vectors.items()}
+        return grounds(item, known.profile, near, known.events, known.items)
+
+
+def _recommendation(
+    place: int, candidate: Candidate, scores: Mapping[str, float], asked: bool, degraded: tuple[str, ...]
+) -> Recommendation:
+    parts = {**candidate.channels, "prior": candidate.prior}
+    if candidate.item in scores:
+        parts["llm"] = scores[candidate.item]
+    theme = None if asked else candidate.theme
+    return Recommendation(candidate.item, place + 1, candidate.prior, parts, theme=theme, degraded=degraded)
+
+
+def _theme_of(why: Grounds | None, profile: Profile) -> str | None:
+    """The theme of the statement that a reason cites, so that the two never disagree."""
+    if why is None:
+        return None
+    return next((t.id for t in profile.themes if why.statement.id in t.statements), None)

@@ -1,0 +1,270 @@
+"""The facade: what the command line, HTTP, LangChain and the evaluation all call. Opens what is needed when it is needed.
+
+    with Service.open(load_settings()) as service:
+        service.ingest(path, now=now)
+        profile = await service.profile("mara", now=now)
+        found = await service.recommend("mara", k=10, now=now)
+
+`now` is always given. Use one Service in one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from agent import coldstart
+from agent.config import Settings
+from agent.errors import LLMUnavailableError, NotFoundError, UsageError
+from agent.llm import LLM
+from agent.parts import Parts
+from agent.results import ColdStart, Counts, Failure, Why, trace
+from agent.weights import locate_embedder
+from retrieval.embed import Embedder, SentenceTransformerEmbedder
+from retrieval.readers import ColumnMap, read
+from retrieval.records import Event, EventKind, Profile, Recommendation, ThemeEvent
+from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
+
+Progress = Callable[[int, int], None]  # (done, total)
+FEEDBACK = (EventKind.LIKE, EventKind.DISLIKE, EventKind.HIDE)
+AT_ONCE = 32  # users in work at the same time: enough to keep 64 requests in flight
+STRANGER = "stranger"
+
+
+class Service:
+    """All that Leitmotif does, for all users of one home directory."""
+
+    def __init__(self, settings: Settings, store: Store, embedder: Embedder, llm: LLM | None = None) -> None:
+        self.settings = settings
+        self.store = store
+        self._embedder = embedder
+        self._calls: list[LLMCall] = []
+        self._llm = llm or LLM(settings.llm)
+        self._llm.log = self._calls.append
+        self._parts: Parts | None = None
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open the store in `settings.home` (made if it is not there). Models and indexes are loaded on first use."""
+        settings.home.mkdir(parents=True, exist_ok=True)
+        path = locate_embedder() if settings.embed.model == "embedded" else Path(settings.embed.model)
+        return cls(settings, Store(settings.db_url), SentenceTransformerEmbedder(path, settings.embed.batch_size))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._flush()
+        if self._parts:
+            self._parts.close()
+        self.store.close()
+
+    # What comes in -------------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        path: Path,
+        *,
+        now: datetime,
+        source_format: str = "auto",
+        columns: ColumnMap | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> IngestSummary:
+        """Read items and events in one transaction: all of it or nothing. Rows that are bad are refused one by one."""
+        return self.store.ingest(read(path, format=source_format, columns=columns, now=now), progress=progress)
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """Bring the index and the word statistics up to date with the catalogue. Reads do this by themselves."""
+        self._up_to_date().index(progress)
+
+    def feedback(self, user: str, item: str, kind: str, *, now: datetime) -> Event:
+        """Record a like, dislike or hide. Marked when we had recommended the item, so that no echo is taken for a voice."""
+        if kind not in FEEDBACK:
+            raise UsageError(f"feedback is like, dislike or hide, not {kind!r}")
+        self._known_user(user)
+        if self.store.item(item) is None:
+            raise NotFoundError(f"unknown item {item!r}")
+        ours = self.store.was_recommended(user, item, before=now)
+        event = Event(
+            id=f"fb-{kind}-{item}-{now.isoformat()}",
+            user=user,
+            kind=EventKind(kind),
+            at=now,
+            item=item,
+            context={"source": "feedback", "recommended": ours},
+        )
+        self.store.ingest([event])
+        return event
+
+    # What is known -------------------------------------------------------------------------------------------------
+
+    async def profile(self, user: str, *, now: datetime, as_of: datetime | None = None) -> Profile:
+        """The user's profile as of a moment (default: now), brought up to date.
+
+        Raises NotFoundError, and LLMUnavailableError where something new has to be written and the LLM is away.
+        """
+        self._known_user(user)
+        try:
+            return await self._up_to_date().profiler.build(user, as_of or now, now)
+        finally:
+            self._flush()
+
+    async def profiles(
+        self,
+        users: Sequence[str],
+        *,
+        now: datetime,
+        as_of: datetime | None = None,
+        progress: Progress | None = None,
+    ) -> list[Profile | Failure]:
+        """Many profiles, in the order of `users`. What was written before an interruption is not written again.
+
+        Raises LLMUnavailableError when the LLM goes away; everything else that goes wrong is a Failure in its place.
+        """
+        gate = asyncio.Semaphore(AT_ONCE)
+        done = 0
+        profiler = self._up_to_date().profiler
+
+        async def one(user: str) -> Profile | Failure:
+            nonlocal done
+            async with gate:
+                try:
+                    self._known_user(user)
+                    found: Profile | Failure = await profiler.build(user, as_of or now, now)
+                except LLMUnavailableError:
+                    raise
+                except Exception as exc:  # the edge of a batch: a crashed user is a row, not the end of the run
+                    found = Failure(user, f"{type(exc).__name__}: {exc}")
+            done += 1
+            self._flush()
+            if progress:
+                progress(done, len(users))
+            return found
+
+        tasks = [asyncio.ensure_future(one(user)) for user in users]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._flush()
+
+    def themes(self, user: str, *, as_of: datetime | None = None) -> tuple[Profile, list[ThemeEvent]]:
+        """The profile that is stored (nothing is written) and the life of its themes so far. Raises NotFoundError."""
+        self._known_user(user)
+        profile = self.store.profile(user, as_of=as_of)
+        if profile is None:
+            raise NotFoundError(f"no profile of {user!r} yet", hint=f"run `leitmotif profile {user}`")
+        steps = [e for e in self.store.theme_events(user) if as_of is None or e.at <= as_of]
+        return profile, steps
+
+    def why(self, user: str, target: str) -> Why:
+        """The evidence behind a statement (by id), or what speaks for an item (by id), down to the events."""
+        profile, _ = self.themes(user)
+        recommender = self._up_to_date().recommender
+        known = recommender.known(profile)
+        statement = profile.statement(target)
+        if statement is not None:
+            return trace(known, target, statement.text, statement, statement.evidence)
+        item = self.store.item(target)
+        if item is None:
+            raise NotFoundError(f"{target!r} is neither a statement of {user!r} nor an item")
+        reason, grounds = recommender.why(item, known)
+        return trace(known, target, reason, grounds and grounds.statement, grounds.citation.events if grounds else ())
+
+    # What comes out ------------------------------------------------------------------------------------------------
+
+    async def recommend(
+        self, user: str, *, now: datetime, k: int = 10, query: str | None = None, explain: bool = True
+    ) -> list[Recommendation]:
+        """At most `k` items the user has not touched, with reasons. Never waits for an LLM that is away: see `degraded`."""
+        self._known_user(user)
+        if k < 1 or k > 100:
+            raise UsageError("k must be from 1 to 100")
+        try:
+            profile, missing = await self._profile_or_sketch(user, now)
+            muted = frozenset(i for i, mark in self.store.theme_marks(user).items() if mark == "muted")
+            found = await self._up_to_date().recommender.recommend(
+                profile, k=k, query=(query or "").strip() or None, explain=explain, now=now, muted=muted
+            )
+        finally:
+            self._flush()
+        found = [replace(r, degraded=(*missing, *r.degraded)) for r in found]
+        self.store.log_impressions(user, now, found, query)
+        return found
+
+    async def cold_start(self, text: str, *, now: datetime, k: int = 10) -> ColdStart:
+        """Recommendations for a stranger from a sentence or two about themselves. Nothing of it is stored."""
+        try:
+            reading = await coldstart.read(text, STRANGER, now, self._llm)
+            profile = coldstart.provisional(STRANGER, reading.statements, self._embedder, now)
+            found = await self._up_to_date().recommender.recommend(
+                profile, k=k, query=None, explain=True, now=now, muted=frozenset()
+            )
+        finally:
+            self._flush()
+        return ColdStart(profile, reading.ignored, tuple(found))
+
+    # What people have a right to -----------------------------------------------------------------------------------
+
+    def export(self, user: str) -> dict[str, Any]:
+        """Everything that is stored about a user, as JSON values by table."""
+        self._known_user(user)
+        return self.store.export_user(user)
+
+    def forget(self, user: str) -> ForgetReport:
+        """Erase a user: rows, derived texts and vectors. The item index never held anything of theirs."""
+        self._known_user(user)
+        self._flush()
+        return self.store.forget_user(user)
+
+    def counts(self) -> Counts:
+        events = self.store.event_counts()
+        return Counts(self.store.item_count(), len(events), sum(events.values()))
+
+    def llm_totals(self, since: datetime | None = None) -> LLMTotals:
+        self._flush()
+        return self.store.llm_totals(since)
+
+    async def llm_models(self) -> list[str]:
+        """What the LLM server offers. Raises LLMUnavailableError."""
+        return await self._llm.models()
+
+    # Inside --------------------------------------------------------------------------------------------------------
+
+    async def _profile_or_sketch(self, user: str, now: datetime) -> tuple[Profile, tuple[str, ...]]:
+        """The profile up to date; without an LLM the stored one, or a sketch from plain sentences, and what is missing."""
+        parts = self._up_to_date()
+        try:
+            async with asyncio.timeout(self.settings.recommend.deadline_s):
+                return await parts.profiler.build(user, now, now), ()
+        except (LLMUnavailableError, TimeoutError):
+            stored = self.store.profile(user)
+            return (stored or await parts.sketcher.sketch(user, now)), ("profile",)
+
+    def _known_user(self, user: str) -> None:
+        if not self.store.has_user(user):
+            raise NotFoundError(f"unknown user {user!r}", hint="ingest their events, or use cold-start for a stranger")
+
+    def _up_to_date(self) -> Parts:
+        """The parts that belong to the catalogue as it is now, made anew when it has changed."""
+        signature = self.store.catalogue_signature()
+        if self._parts is None or self._parts.signature != signature:
+            if self._parts:
+                self._parts.close()
+            self._parts = Parts(self.settings, self.store, self._embedder, self._llm, signature)
+        return self._parts
+
+    def _flush(self) -> None:
+        """Write the call log. Calls collect in memory, so that no request waits for the disk."""
+        calls, self._calls[:] = list(self._calls), []
+        if calls:
+            self.store.log_llm_calls(calls)
