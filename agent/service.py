@@ -27,7 +27,7 @@ from agent.results import ColdStart, Counts, Failure, Why, trace
 from agent.weights import locate_embedder
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
 from retrieval.readers import ColumnMap, read
-from retrieval.records import Event, EventKind, Profile, Recommendation, ThemeEvent
+from retrieval.records import Event, EventKind, Item, Profile, Recommendation, ThemeEvent
 from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -80,6 +80,10 @@ class Service:
     ) -> IngestSummary:
         """Read items and events in one transaction: all of it or nothing. Rows that are bad are refused one by one."""
         return self.store.ingest(read(path, format=source_format, columns=columns, now=now), progress=progress)
+
+    def ingest_records(self, records: Sequence[Item | Event]) -> IngestSummary:
+        """The same for records at hand, as HTTP brings them. What is refused has no file and no line."""
+        return self.store.ingest(records)
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Bring the index and the word statistics up to date with the catalogue. Reads do this by themselves."""
@@ -178,7 +182,8 @@ class Service:
         if item is None:
             raise NotFoundError(f"{target!r} is neither a statement of {user!r} nor an item")
         reason, grounds = recommender.why(item, known)
-        return trace(known, target, reason, grounds and grounds.statement, grounds.citation.events if grounds else ())
+        cited = grounds.citation.events if grounds else ()
+        return trace(known, target, reason, grounds.statement if grounds else None, cited)
 
     # What comes out ------------------------------------------------------------------------------------------------
 
