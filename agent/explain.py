@@ -23,7 +23,6 @@ from retrieval.records import Citation, Event, Item, Origin, Polarity, Profile, 
 
 CITED_ITEMS = 2  # items a reason names
 FEATURES = 3
-_SINGULAR = {"films": "film", "books": "book", "games": "game", "articles": "article", "courses": "course"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,41 +125,38 @@ class Explainer:
 
     async def _phrase(self, user: str, known: Grounds) -> str | None:
         prompt = library.load("explain")
-        kind = domain(known.item) or "item"
         answers: list[Answer[SentenceOut]] = await self._llm.complete(
-            prompt,
-            n=2,
-            user=user,
-            taste=taste(known.statement),
-            item=f"a {_SINGULAR.get(kind, kind)}; {', '.join(features(known.item)[:4])}",
-            shared=", ".join(known.shared),
+            prompt, n=2, user=user, shared=", ".join(known.shared), item=_notes(known.item)
         )
         for answer in sorted(answers, key=lambda a: -a.logprob):
-            text = tidy(answer.output.text)
+            text = plain.lower(tidy(answer.output.text))
             problem = guard.check(text, _support(known), self._embed) or _says_nothing_shared(text, known)
             if problem is None:
-                return text + "."
+                return f"{_because(known)}; this is {text}."
             self.rejected[problem] += 1
         return None
 
 
 def plain_reason(known: Grounds) -> str:
     """The sentence from the data alone."""
-    if not known.acts:
-        return plain.reason_said([known.statement.facet], known.shared)
-    return plain.reason([plain.act(event, item) for event, item in known.acts], known.shared)
+    return f"{_because(known)}; {plain.shares(known.shared)}."
 
 
-def taste(statement: Statement) -> str:
-    """A statement without its verb: "Likes jazz" -> "jazz"."""
-    first, _, rest = statement.text.partition(" ")
-    return rest if rest and first.lower() in {"likes", "enjoys", "loves", "prefers"} else plain.lower(statement.text)
+def _because(known: Grounds) -> str:
+    return plain.because([plain.act(event, item) for event, item in known.acts], known.statement.facet)
+
+
+def _notes(item: Item) -> str:
+    """An item as the model sees it: "book, mystery (slow-burn, iceland)". Its text stays out: it may be hostile."""
+    tags = [t.lower() for t in item.tags[:FEATURES]]
+    head = ", ".join(c.lower() for c in item.categories[:FEATURES])
+    return f"{head} ({', '.join(tags)})" if tags else head
 
 
 def _support(known: Grounds) -> guard.Support:
-    nouns = [n for n in (domain(known.item), *(domain(i) for _, i in known.acts)) if n]
-    own = features(known.item)
-    return guard.support([*known.shared, *own], [taste(known.statement)], [], nouns)
+    """What a reason may say of the item: its features and its kind."""
+    kind = domain(known.item)
+    return guard.support([*known.shared, *features(known.item)], domains=[kind] if kind else [])
 
 
 def _says_nothing_shared(text: str, known: Grounds) -> str | None:

@@ -57,12 +57,16 @@ _STEM = snowballstemmer.stemmer("english")
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What a sentence may speak of: the evidence's features and words, and the titles that it may not copy."""
+    """What a sentence may speak of: the evidence's features and words, and the titles that it may not copy.
+
+    `known` holds the words of the catalogue: a word outside it that is only near to the evidence may be a coinage.
+    """
 
     features: tuple[str, ...]
     stems: frozenset[str]
     titles: tuple[str, ...]
     domains: frozenset[str]
+    known: frozenset[str]
 
 
 def words(text: str) -> list[str]:
@@ -76,10 +80,17 @@ def stems(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(_STEM.stemWords(sorted(found)))
 
 
-def support(features: Sequence[str], texts: Iterable[str], titles: Sequence[str], domains: Iterable[str]) -> Support:
+def support(
+    features: Sequence[str],
+    *,
+    texts: Iterable[str] = (),
+    titles: Sequence[str] = (),
+    domains: Iterable[str] = (),
+    known: frozenset[str] = frozenset(),
+) -> Support:
     """What the evidence supports. `texts` are words that may be said beside the features; `domains` nouns ("films")."""
     nouns = set(domains) | {c for c, noun in DOMAINS.items() if noun in set(domains)}
-    return Support(tuple(features), stems([*features, *texts, *nouns]), tuple(titles), frozenset(domains))
+    return Support(tuple(features), stems([*features, *texts, *nouns]), tuple(titles), frozenset(domains), known)
 
 
 def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int = 2, most_words: int = 22) -> str | None:
@@ -133,10 +144,17 @@ def unsupported(text: str, evidence: Support, embed: EmbedTexts) -> list[str]:
     left = [w for w in dict.fromkeys(words(text)) if w not in _GLUE and not _stem_known(w, evidence)]
     if not evidence.domains:  # a catalogue that does not say what its items are: "films" cannot be wrong
         left = [w for w in left if w not in DOMAINS and w not in DOMAINS.values()]
-    if not left or not evidence.features:
-        return left
+    coined = [w for w in left if not set(w.split("-")) <= evidence.known]
+    if coined or not left or not evidence.features:
+        return coined or left
     similarity = embed(left) @ embed(evidence.features).T
     return [w for w, row in zip(left, similarity, strict=True) if float(row.max()) < NEAR]
+
+
+def overlap(feature: str, chosen: Iterable[str]) -> bool:
+    """Does `feature` say nothing that one of `chosen` does not ("science fiction" beside "hard science fiction")?"""
+    own = stems([feature])
+    return any(own <= other or other <= own for other in (stems([c]) for c in chosen))
 
 
 def coverage(text: str, features: Sequence[str]) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from retrieval.records import Event, EventKind, Item, Polarity
 
 SAID = 3  # features named in a sentence; more reads like a list of tags
-_VERBS = {Polarity.LIKE: "Likes", Polarity.DISLIKE: "Avoids"}
+VERBS = {Polarity.LIKE: "Likes", Polarity.DISLIKE: "Dislikes"}
 _DID = {
     EventKind.VIEW: "looked at",
     EventKind.CLICK: "looked at",
@@ -29,18 +29,24 @@ def enumerate_words(parts: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
-def statement(polarity: Polarity, genres: Sequence[str], details: Sequence[str], domains: Sequence[str]) -> str:
-    """ "Likes mystery films and books, especially slow-burn and arctic". All best first; `domains` are plural nouns.
+def phrase(genres: Sequence[str], details: Sequence[str], domains: Sequence[str]) -> str:
+    """ "mystery films and books, especially slow-burn and arctic". All best first; `domains` are plural nouns, maybe none.
 
     `genres` are features that go before the noun (categories), `details` those that cannot (tags). One of the two must hold
     something.
     """
-    both = "and" if polarity is Polarity.LIKE else "or"
-    nouns = enumerate_words(domains[:2] or ("things",), both)
+    if not domains:
+        return enumerate_words([*genres, *details][:SAID])
+    nouns = enumerate_words(domains[:2])
     if not genres:
-        return f"{_VERBS[polarity]} {nouns} about {enumerate_words(details[:SAID], both)}"
-    what = f"{_VERBS[polarity]} {enumerate_words(genres[:2], both)} {nouns}"
+        return f"{nouns} about {enumerate_words(details[:SAID])}"
+    what = f"{enumerate_words(genres[:2])} {nouns}"
     return f"{what}, especially {enumerate_words(details[: SAID - 1])}" if details else what
+
+
+def statement(polarity: Polarity, words: str) -> str:
+    """A statement from a phrase that names a taste: "Likes mystery films"."""
+    return f"{VERBS[polarity]} {lower(words)}"
 
 
 def label(features: Sequence[str]) -> str:
@@ -75,18 +81,14 @@ def act(event: Event, item: Item) -> str:
     return f"{_DID.get(event.kind, 'chose')} {item.title}"
 
 
-def reason(acts: Sequence[str], shared: Sequence[str]) -> str:
-    """Why an item fits: what the user did, and what this has in common with it."""
-    did = enumerate_words(acts[:2])
-    if shared:
-        return f"You {did}; this is {enumerate_words(shared[:SAID])} too."
-    return f"You {did}; this one is close to that."
+def because(acts: Sequence[str], said: str) -> str:
+    """The first half of a reason: what the user did, or else what they said of themselves."""
+    return f"You {enumerate_words(acts[:2])}" if acts else f"You told us of “{said}”"
 
 
-def reason_said(texts: Sequence[str], shared: Sequence[str]) -> str:
-    """Why an item fits what the user said of themselves."""
-    said = enumerate_words([f"“{text}”" for text in texts[:2]])
-    return f"You told us {said}; this is about {enumerate_words(shared[:SAID])}." if shared else f"You told us {said}."
+def shares(features: Sequence[str]) -> str:
+    """The second half: what an item has in common with that."""
+    return f"this shares {enumerate_words(features[:SAID])}"
 
 
 def reason_popular(people: int) -> str:

@@ -30,12 +30,16 @@ SLACK = 0.15  # sentences that name about as much of the evidence are compared b
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a segment (or several) shows: items, features best first, nouns for the kinds of things, the user's words."""
+    """What a segment (or several) shows: items, features best first, nouns for the kinds of things, the user's queries.
+
+    `known` are the words of the catalogue.
+    """
 
     items: tuple[Item, ...]
     features: tuple[str, ...]
     domains: tuple[str, ...]
-    words: tuple[str, ...]
+    queries: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
 
     def split(self) -> tuple[list[str], list[str]]:
         """The features that are categories, and those that are tags, each best first."""
@@ -43,21 +47,44 @@ class Evidence:
         return [f for f in self.features if f in genres], [f for f in self.features if f not in genres]
 
     @property
+    def notes(self) -> str:
+        """What the model sees: "mystery films, books (slow-burn, arctic)"."""
+        genres, details = self.split()
+        head = f"{', '.join(genres[:2])} {', '.join(self.domains[:2])}".strip()
+        if not head:
+            return ", ".join(details[:FEATURES])
+        return f"{head} ({', '.join(details[:2])})" if details else head
+
+    @property
+    def phrase(self) -> str:
+        """The same from the data alone."""
+        return plain.phrase(*self.split(), self.domains)
+
+    @property
     def support(self) -> guard.Support:
         """What may be said: the features, and the words that two items share. One item's own words are not a taste."""
         counts = Counter(stem for item in self.items for stem in guard.stems([item.text, *features(item)]))
-        shared = guard.stems(self.features) | {stem for stem, n in counts.items() if n > 1}
-        nouns = guard.support(self.features, self.words, [i.title for i in self.items], self.domains)
-        return replace(nouns, stems=nouns.stems | shared)
+        base = guard.support(
+            self.features,
+            texts=self.queries,
+            titles=[item.title for item in self.items],
+            domains=self.domains,
+            known=self.known,
+        )
+        return replace(base, stems=base.stems | {stem for stem, n in counts.items() if n > 1})
 
 
 def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: CatalogueStats) -> Evidence:
     """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
     touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
-    words = tuple(e.text for e in events if e.text and e.kind is EventKind.SEARCH)
-    searched = [" ".join(guard.words(e.text)) for e in events if e.kind is EventKind.SEARCH and e.text and not e.item]
+    queries = tuple(e.text for e in events if e.text and e.kind is EventKind.SEARCH)
     ranked = [feature for feature, _ in distinctive(touched, stats)]
-    return Evidence(touched, tuple(dict.fromkeys(ranked or searched)), tuple(domains(touched)), words)
+    told = ranked or [" ".join(guard.words(query)) for query in queries]
+    chosen: list[str] = []
+    for feature in told:
+        if feature and not guard.overlap(feature, chosen):
+            chosen.append(feature)
+    return Evidence(touched, tuple(chosen), tuple(domains(touched)), queries, stats.words)
 
 
 class Writer:
@@ -83,7 +110,8 @@ class Writer:
         evidence = evidence_of(segment.events, items, self._stats)
         if not evidence.features:
             return None
-        text, origin = await self._sentence(segment, evidence)
+        words, origin = await self._phrase(segment.user, evidence)
+        text = plain.statement(segment.polarity, words)
         ids = tuple(e.id for e in segment.events)
         return Statement(
             id=statement_id(segment.user, segment.polarity, text, ids),
@@ -104,30 +132,26 @@ class Writer:
             segment=segment.key,
         )
 
-    async def _sentence(self, segment: Segment, evidence: Evidence) -> tuple[str, Origin]:
+    async def _phrase(self, user: str, evidence: Evidence) -> tuple[str, Origin]:
+        """The phrase that names the taste: the best that the model wrote, or the plain one."""
         support = evidence.support
         answers: list[Answer[SentenceOut]] = await self._ask(
-            self.prompt,
-            n=self._samples,
-            user=segment.user,
-            polarity=segment.polarity.value,
-            domains=", ".join(evidence.domains[:2]) or "things",
-            features=", ".join(evidence.features[:FEATURES]),
+            self.prompt, n=self._samples, user=user, notes=evidence.notes
         )
         sound: dict[str, float] = {}
         for answer in answers:
-            text = tidy(answer.output.text)
-            problem = guard.check(text, support, self._embed) or _wrong_side(text, segment.polarity)
+            text = plain.lower(tidy(answer.output.text))
+            problem = guard.check(text, support, self._embed, least_words=1)
             if problem:
                 self.rejected[problem] += 1
             else:
                 sound[text] = max(answer.logprob, sound.get(text, float("-inf")))
         if not sound:
-            return plain.statement(segment.polarity, *evidence.split(), evidence.domains), Origin.FALLBACK
+            return evidence.phrase, Origin.FALLBACK
         named = {text: guard.coverage(text, evidence.features[:FEATURES]) for text in sound}
         most = max(named.values())
         telling = {text: sound[text] for text in sound if named[text] >= most - SLACK}
-        return await self._likeliest(telling, segment.user), Origin.MODEL
+        return await self._likeliest(telling, user), Origin.MODEL
 
     async def _ask(self, prompt: Prompt, *, n: int, user: str, **variables: str) -> list[Answer[Any]]:
         """The valid answers; none without an LLM, or when it wrote nothing valid. Raises LLMUnavailableError."""
@@ -158,9 +182,7 @@ class Writer:
         if not evidence.features:
             return "Other interests" if polarity is Polarity.LIKE else "Other dislikes", Origin.FALLBACK
         prompt = library.load("label_theme")
-        answers: list[Answer[LabelOut]] = await self._ask(
-            prompt, n=2, user=user, features=", ".join(evidence.features[:4])
-        )
+        answers: list[Answer[LabelOut]] = await self._ask(prompt, n=2, user=user, notes=evidence.notes)
         support = replace(evidence.support, titles=())
         for answer in sorted(answers, key=lambda a: -a.logprob):
             text = _capital(answer.output.label.strip(" .,"))
@@ -186,7 +208,7 @@ class Writer:
             likes="; ".join(plain.lower(t) for t in likes[:4]),
             dislikes="; ".join(plain.lower(t) for t in dislikes[:2]) or "none",
         )
-        support = guard.support([*likes, *dislikes, *words], [], [], [])
+        support = guard.support([*likes, *dislikes, *words])
         for answer in sorted(answers, key=lambda a: -a.logprob):
             problem = _portrait_problem(answer.output.text, likes, dislikes, support, self._embed)
             if problem is None:
@@ -202,14 +224,6 @@ def tidy(text: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _wrong_side(text: str, polarity: Polarity) -> str | None:
-    """A dislike must be told as one, and a like must not."""
-    negative = guard.words(text)[:1] in (["dislikes"], ["avoids"], ["hates"])
-    positive = guard.words(text)[:1] in (["likes"], ["enjoys"], ["loves"], ["prefers"])
-    right = negative if polarity is Polarity.DISLIKE else positive
-    return None if right else "polarity"
 
 
 def _portrait_problem(

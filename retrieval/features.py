@@ -8,6 +8,7 @@ nothing.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,15 +31,17 @@ DOMAINS: Mapping[str, str] = {
 }
 """Categories that name what kind of thing an item is, with the noun used for several of them."""
 
+_WORD = re.compile(r"[^\W\d_]+")
 _LEAST_LIFT = 1.5  # a feature under half again the catalogue's share says nothing about the person
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueStats:
-    """How many items there are, and in how many each feature occurs."""
+    """How many items there are, in how many each feature occurs, and the words that the catalogue uses."""
 
     items: int
     counts: Mapping[str, int]
+    words: frozenset[str] = frozenset()
 
     def share(self, feature: str) -> float:
         """Share of the catalogue that has `feature`, smoothed so that it is never 0."""
@@ -58,11 +61,13 @@ def domain(item: Item) -> str | None:
 
 def catalogue_stats(items: Iterable[Item]) -> CatalogueStats:
     counts: Counter[str] = Counter()
+    words: set[str] = set()
     total = 0
     for item in items:
         total += 1
         counts.update(features(item))
-    return CatalogueStats(total, counts)
+        words.update(_WORD.findall(f"{item.title} {item.text} {' '.join(features(item))}".lower()))
+    return CatalogueStats(total, counts, frozenset(words))
 
 
 def distinctive(items: Sequence[Item], stats: CatalogueStats) -> list[tuple[str, float]]:

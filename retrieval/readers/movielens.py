@@ -66,7 +66,7 @@ def _movie(row: Row, *, tagged: Mapping[str, Counter[str]]) -> Item:
         {
             "id": row["movieId"],
             "title": natural_title(title),
-            "categories": "" if genres == _NO_GENRES else genres,
+            "categories": "film" if genres == _NO_GENRES else f"film|{genres}",
             "tags": [tag for tag, _ in tagged.get(str(row["movieId"]), Counter()).most_common(_TAG_LIMIT)],
             "published_at": year and year[1],
         }

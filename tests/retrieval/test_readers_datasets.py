@@ -43,7 +43,7 @@ def movielens(tmp_path: Path) -> Path:
 def test_a_movielens_folder_gives_movies_then_ratings(movielens: Path) -> None:
     assert detect(movielens) == "movielens"
     matrix, babylon, rating, refusal = load(movielens)
-    assert (matrix.title, matrix.categories) == ("The Matrix (1999)", ("action", "sci-fi"))
+    assert (matrix.title, matrix.categories) == ("The Matrix (1999)", ("film", "action", "sci-fi"))
     assert matrix.tags == ("tag8", *(f"tag{n}" for n in range(7)))
     assert matrix.published_at == datetime(1999, 1, 1, tzinfo=UTC)
     assert babylon == Item("2", "Babylon 5")

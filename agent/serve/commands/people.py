@@ -1,0 +1,141 @@
+"""profile, themes, why: what is known of somebody, and how it is known."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.errors import UsageError
+from agent.serve import render
+from agent.serve.commands.reports import FailureOut, ProfilesOut
+from agent.serve.commands.session import Home, Json, Session, moment
+from agent.serve.progress import progress
+from agent.serve.schemas import ProfileOut, WhyOut
+
+if TYPE_CHECKING:
+    from agent.results import Failure
+    from agent.service import Service
+    from retrieval.records import Profile
+
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", metavar="TIME", parser=moment, help="As it was then (ISO 8601, UTC) [now]."),
+]
+Who = Annotated[str, typer.Argument(metavar="USER", help="User id.")]
+
+
+def profile(
+    ctx: typer.Context,
+    users: Annotated[list[str] | None, typer.Argument(metavar="USER", help="User ids.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Everybody of whom something is known.")] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Write profiles, or bring them up to date.
+
+    A profile is statements with their evidence, themes and a portrait. What was written before is not written again,
+    so an interrupted run goes on where it stopped. Needs the LLM where something is new.
+
+    \b
+    Example: leitmotif profile ann bob
+             leitmotif profile --all --json > profiles.json
+    """
+    session = Session(ctx, as_json, home)
+    if bool(users) == everybody:
+        raise UsageError("name one or more users, or everybody with --all")
+    now = datetime.now(UTC)
+    with session.service() as service:
+        wanted = list(dict.fromkeys(users or service.store.users()))
+        if not wanted:
+            raise UsageError("there is nobody yet", hint="run `leitmotif ingest PATH` first")
+        started = time.monotonic()
+        found = asyncio.run(_build(service, wanted, now, as_of))
+        out = _report(service, found, time.monotonic() - started)
+    session.show(out, render.profiles(out))
+    if out.failures:
+        raise typer.Exit(1)
+
+
+async def _build(
+    service: Service, users: Sequence[str], now: datetime, as_of: datetime | None
+) -> Sequence[Profile | Failure]:
+    if len(users) == 1:  # then what goes wrong is the error of the whole command, with its hint
+        return [await service.profile(users[0], now=now, as_of=as_of)]
+    with progress("profiles") as tick:
+        return await service.profiles(users, now=now, as_of=as_of, progress=tick)
+
+
+def _report(service: Service, found: Sequence[Profile | Failure], seconds: float) -> ProfilesOut:
+    from agent.results import Failure
+
+    profiles = [p for p in found if not isinstance(p, Failure)]
+    statements = [s for p in profiles for s in p.statements]
+    origins = [s.origin.value for s in statements]
+    return ProfilesOut(
+        profiles=[ProfileOut.model_validate(p) for p in profiles],
+        failures=[FailureOut.model_validate(f) for f in found if isinstance(f, Failure)],
+        statements=len(statements),
+        grounded=sum(_grounded(service, p) for p in profiles),
+        by_model=origins.count("model"),
+        by_fallback=origins.count("fallback"),
+        seconds=seconds,
+        users_per_hour=3600 * len(profiles) / max(seconds, 1e-6),
+    )
+
+
+def _grounded(service: Service, found: Profile) -> int:
+    """How many statements have all their evidence among the user's own stored events, or are the user's own words."""
+    there = service.store.events_by_id(found.user, {e for s in found.statements for e in s.evidence})
+    return sum(all(e in there for e in s.evidence) and bool(s.evidence or s.origin == "user") for s in found.statements)
+
+
+def themes(
+    ctx: typer.Context,
+    user: Who,
+    history: Annotated[bool, typer.Option("--history", help="Also how they came to be, step by step.")] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Show the themes of the stored profile.
+
+    With the statements in them. Writes nothing and needs no LLM.
+
+    \b
+    Example: leitmotif themes ann --history
+             leitmotif themes ann --as-of 2026-01-31
+    """
+    from agent.serve import present
+
+    session = Session(ctx, as_json, home)
+    with session.service() as service:
+        found, steps = service.themes(user, as_of=as_of)
+    out = present.themes(found, steps, history=history)
+    session.show(out, render.themes(out))
+
+
+def why(
+    ctx: typer.Context,
+    user: Who,
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Statement id or item id.")],
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Show the evidence for a statement or an item.
+
+    The statements, and the events behind them with their items.
+
+    \b
+    Example: leitmotif why ann s-1f0c9d2e4b6a
+             leitmotif why ann film-003
+    """
+    session = Session(ctx, as_json, home)
+    with session.service() as service:
+        out = WhyOut.model_validate(service.why(user, target))
+    session.show(out, render.why(out))

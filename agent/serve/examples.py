@@ -1,0 +1,204 @@
+"""What OpenAPI shows of every endpoint beside its types: an example that is true to them, and the problems that may come.
+
+The answers are made with the models that really answer, so that an example cannot drift away from its schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from agent.serve import health, rows, schemas
+from agent.serve.problems import MEDIA_TYPE, Problem
+from retrieval.records import EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
+
+FIRST, LAST = datetime(2026, 8, 24, 19, 30, tzinfo=UTC), datetime(2026, 10, 31, 8, 5, tzinfo=UTC)
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+ITEM = {
+    "id": "book-026",
+    "title": "Flour, Water, Weather",
+    "categories": ["book", "food"],
+    "tags": ["sourdough", "rye"],
+}
+EVENT = {"id": "e-1", "user": "mara", "item": "book-026", "kind": "rate", "value": 5, "at": "2026-10-31T08:05:00Z"}
+STATEMENT = schemas.StatementOut(
+    id="s-7136a547156b",
+    text="Likes baking sourdough",
+    polarity=Polarity.LIKE,
+    facet="fermentation",
+    evidence=["e-1"],
+    first_at=FIRST,
+    last_at=LAST,
+    horizon=Horizon.LONG,
+    source=Source.INFERRED,
+    origin=Origin.MODEL,
+    confidence=0.67,
+    prompt="write_statement@1.0.0",
+    model="leitmotif-smollm2-135m",
+    written_at=NOW,
+    superseded_by=None,
+)
+THEME = schemas.ThemeOut(
+    id="t-8990c8d67f",
+    label="Fermentation and sourdough",
+    summary="Likes baking sourdough",
+    polarity=Polarity.LIKE,
+    statements=[STATEMENT.id],
+    medoid=STATEMENT.id,
+    importance=13.2,
+    trend=4.8,
+    origin=Origin.MODEL,
+    active=True,
+)
+BORN = schemas.ThemeEventOut(theme=THEME.id, kind=ThemeEventKind.BORN, at=LAST, sources=[], detail="from 19 events")
+CITATION = schemas.CitationOut(
+    statement=STATEMENT.id,
+    text=STATEMENT.text,
+    events=["e-1"],
+    items=[schemas.ItemRef(id="book-026", title="Flour, Water, Weather")],
+)
+RECOMMENDATION = schemas.RecommendationOut(
+    rank=1,
+    item="course-011",
+    title="Sourdough Without Fear",
+    url=None,
+    score=1.9,
+    parts={"theme": 0.71, "bm25": 0.93, "prior": 1.9, "llm": 1.05},
+    reason="You rated Flour, Water, Weather 5; this is baking and sourdough too.",
+    reason_origin=Origin.FALLBACK,
+    citations=[CITATION],
+    theme=THEME.id,
+    theme_label=THEME.label,
+    degraded=[],
+)
+ACT = schemas.EventOut(
+    id="e-1", user="mara", kind=EventKind.RATE, at=LAST, item="book-026", value=5, text="Finally, a crust.", context={}
+)
+THING = schemas.ItemOut.model_validate({**ITEM, "text": "", "url": None, "image": None, "published_at": None})
+
+REQUESTS: Mapping[str, Any] = {
+    "items": [ITEM],
+    "events": [EVENT],
+    "cold_start": {"text": "I love slow-burn mysteries set in cold places, and I can't stand gore.", "k": 5},
+    "feedback": {"item": "course-011", "kind": "like"},
+}
+ANSWERS: Mapping[str, schemas.Out] = {
+    "items": rows.RowsOut(
+        accepted=1, duplicate=0, refused=0, rows=[rows.RowOut(row=1, id="book-026", outcome="accepted")]
+    ),
+    "events": rows.RowsOut(
+        accepted=0,
+        duplicate=0,
+        refused=1,
+        rows=[rows.RowOut(row=1, id="e-1", outcome="refused", reason="unknown item 'book-026'")],
+    ),
+    "profile": schemas.ProfileOut(
+        user="mara",
+        as_of=NOW,
+        version=3,
+        portrait="Mostly interested in fermentation and sourdough.",
+        portrait_origin=Origin.FALLBACK,
+        events_seen=80,
+        statements=[STATEMENT],
+        themes=[THEME],
+        theme_events=[],
+    ),
+    "themes": schemas.ThemesOut(
+        user="mara", as_of=NOW, version=3, themes=[THEME], statements=[STATEMENT], history=[BORN]
+    ),
+    "recommendations": schemas.RecommendationsOut(user="mara", query=None, k=1, items=[RECOMMENDATION], degraded=[]),
+    "cold_start": schemas.ColdStartOut(
+        portrait="Mostly interested in slow-burn mysteries.",
+        statements=[],
+        ignored=[],
+        k=5,
+        items=[],
+        degraded=["explain"],
+    ),
+    "feedback": schemas.FeedbackOut(
+        event=ACT.model_copy(update={"kind": EventKind.LIKE, "value": None, "text": None}), recommended=True
+    ),
+    "why": schemas.WhyOut(
+        target=STATEMENT.id,
+        reason=STATEMENT.text,
+        statements=[STATEMENT],
+        themes=[THEME],
+        events=[ACT],
+        items=[THING],
+    ),
+    "export": schemas.ExportOut(user="mara", tables={"events": [EVENT]}),
+    "forget": schemas.ForgetOut(user="mara", rows={"events": 80, "statements": 6}, scrubbed=True),
+    "health": health.HealthOut(),
+    "ready": health.ReadyOut(
+        state="degraded",
+        store=health.PartOut(state="ok"),
+        index=health.PartOut(state="ok"),
+        llm=health.PartOut(state="degraded", detail="the LLM server cannot be reached"),
+    ),
+}
+# Any request may also be too long (413), misdirected (421) or find the store at fault (500).
+PROBLEMS: Mapping[int, tuple[str, str]] = {
+    404: ("not_found", "unknown user 'x'"),
+    422: ("invalid_input", "query.k: Input should be less than or equal to 100"),
+    503: ("llm_unavailable", "the LLM server cannot be reached"),
+}
+_KNOWN_USER = ("profile", "themes", "recommendations", "feedback", "why", "export", "forget")
+_NO_INPUT = ("health", "ready")
+
+
+def describe(name: str) -> dict[str, Any]:
+    """The keyword arguments of a route: its answer's example, its request's, and its problems."""
+    responses: dict[int | str, Any] = {200: _content(ANSWERS[name].model_dump(mode="json"))}
+    statuses = [404] if name in _KNOWN_USER else []
+    statuses += [] if name in _NO_INPUT else [422]
+    statuses += [503] if name == "profile" else []
+    responses |= {status: _problem(status) for status in statuses}
+    if name == "ready":
+        responses[503] = {"model": health.ReadyOut, "description": "The store cannot be used"}
+    found: dict[str, Any] = {"operation_id": name, "responses": responses}
+    if name in REQUESTS:
+        found["openapi_extra"] = {"requestBody": _content(REQUESTS[name])}
+    return found
+
+
+def documented(app: FastAPI) -> None:
+    """Let `app` show the schema of its problems instead of the framework's own."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            known = made["components"]["schemas"]
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            known |= problem.pop("$defs", {})
+            known["Problem"] = problem
+            for unused in ("HTTPValidationError", "ValidationError"):
+                known.pop(unused, None)
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
+
+
+def _content(example: Any) -> dict[str, Any]:
+    return {"content": {"application/json": {"example": example}}}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    code, detail = PROBLEMS[status]
+    title = code.replace("_", " ").capitalize()
+    kind = f"urn:leitmotif:{code.replace('_', '-')}"
+    example = {"type": kind, "title": title, "status": status, "detail": detail, "instance": "/v1/users/x/profile"}
+    return {
+        "description": title,
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": {**example, "code": code, "hint": ""},
+            }
+        },
+    }

@@ -1,0 +1,123 @@
+"""The service's answers as schemas, with the titles and texts looked up that people and pages show beside ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from agent.serve.schemas import (
+    CitationOut,
+    ColdStartOut,
+    CountsOut,
+    EventOut,
+    ExportOut,
+    FeedbackOut,
+    IgnoredOut,
+    IngestOut,
+    ItemRef,
+    RecommendationOut,
+    RecommendationsOut,
+    RefusalOut,
+    StatementOut,
+    ThemeEventOut,
+    ThemeOut,
+    ThemesOut,
+)
+from retrieval.records import Citation, Event, Item, Profile, Recommendation, Refusal, ThemeEvent
+
+if TYPE_CHECKING:  # the service imports numpy and more, which `leitmotif --help` should not wait for
+    from agent.results import ColdStart, Counts
+    from agent.service import Service
+    from retrieval.store import IngestSummary
+
+
+def recommendations(
+    service: Service, user: str, query: str | None, k: int, found: Sequence[Recommendation]
+) -> RecommendationsOut:
+    """Call it right after `service.recommend`: the texts of the citations come from the stored profile."""
+    items = _items_of(service, found)
+    profile = service.store.profile(user)
+    out = [recommendation(r, items, profile) for r in found]
+    return RecommendationsOut(user=user, query=query, k=k, items=out, degraded=_missing(found))
+
+
+def cold_start(service: Service, k: int, found: ColdStart) -> ColdStartOut:
+    items = _items_of(service, found.recommendations)
+    return ColdStartOut(
+        portrait=found.profile.portrait,
+        statements=[StatementOut.model_validate(s) for s in found.profile.statements],
+        ignored=[IgnoredOut(text=text, reason=reason) for text, reason in found.ignored],
+        k=k,
+        items=[recommendation(r, items, found.profile) for r in found.recommendations],
+        degraded=_missing(found.recommendations),
+    )
+
+
+def recommendation(rec: Recommendation, items: Mapping[str, Item], profile: Profile | None) -> RecommendationOut:
+    """`items` by id: the recommended one and those that its reason cites."""
+    item = items.get(rec.item)
+    theme = next((t for t in profile.themes if t.id == rec.theme), None) if profile else None
+    return RecommendationOut(
+        rank=rec.rank,
+        item=rec.item,
+        title=item.title if item else rec.item,
+        url=item.url if item else None,
+        score=rec.score,
+        parts=dict(rec.parts),
+        reason=rec.reason,
+        reason_origin=rec.reason_origin,
+        citations=[_citation(c, items, profile) for c in rec.citations],
+        theme=rec.theme,
+        theme_label=theme.label if theme else None,
+        degraded=list(rec.degraded),
+    )
+
+
+def themes(profile: Profile, steps: Sequence[ThemeEvent], *, history: bool) -> ThemesOut:
+    return ThemesOut(
+        user=profile.user,
+        as_of=profile.as_of,
+        version=profile.version,
+        themes=[ThemeOut.model_validate(t) for t in profile.themes],
+        statements=[StatementOut.model_validate(s) for s in profile.statements],
+        history=[ThemeEventOut.model_validate(e) for e in steps] if history else [],
+    )
+
+
+def ingest(summary: IngestSummary, counts: Counts, refused: Sequence[Refusal] = ()) -> IngestOut:
+    """`refused`: rows that never reached the store because they could not be read."""
+    return IngestOut(
+        items_new=summary.items_new,
+        items_updated=summary.items_updated,
+        items_same=summary.items_same,
+        events_new=summary.events_new,
+        events_duplicate=summary.events_duplicate,
+        refused=summary.refused + len(refused),
+        refusals=[RefusalOut.model_validate(r) for r in (*refused, *summary.refusals)],
+        store=CountsOut.model_validate(counts),
+    )
+
+
+def feedback(event: Event) -> FeedbackOut:
+    return FeedbackOut(event=EventOut.model_validate(event), recommended=bool(event.context.get("recommended")))
+
+
+def export(service: Service, user: str) -> ExportOut:
+    return ExportOut(user=user, tables=service.export(user))
+
+
+def _citation(citation: Citation, items: Mapping[str, Item], profile: Profile | None) -> CitationOut:
+    said = profile.statement(citation.statement) if profile else None
+    refs = [ItemRef(id=i, title=items[i].title if i in items else i) for i in citation.items]
+    return CitationOut(
+        statement=citation.statement, text=said.text if said else None, events=list(citation.events), items=refs
+    )
+
+
+def _items_of(service: Service, found: Sequence[Recommendation]) -> dict[str, Item]:
+    cited = (i for r in found for c in r.citations for i in c.items)
+    return service.store.items([*(r.item for r in found), *cited])
+
+
+def _missing(found: Sequence[Recommendation]) -> list[str]:
+    return list(dict.fromkeys(part for r in found for part in r.degraded))

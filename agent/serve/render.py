@@ -1,0 +1,245 @@
+"""What comes back, for people: rich tables and trees made from the schemas. Words only, no decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from agent.serve.commands.reports import DemoOut, ProfilesOut
+from agent.serve.schemas import (
+    ColdStartOut,
+    EventOut,
+    FeedbackOut,
+    ForgetOut,
+    IngestOut,
+    ProfileOut,
+    RecommendationOut,
+    RecommendationsOut,
+    StatementOut,
+    ThemeEventOut,
+    ThemeOut,
+    ThemesOut,
+    WhyOut,
+)
+
+REFUSALS_SHOWN = 20
+_SIGN = {"like": "+", "dislike": "-"}
+_MISSING = {
+    "profile": "the profile could not be brought up to date",
+    "rerank": "ranked without the LLM",
+    "explain": "explained without the LLM",
+}
+
+
+def profiles(out: ProfilesOut) -> RenderableType:
+    """One profile in full; of many a line each, and the figures of the run."""
+    if len(out.profiles) == 1 and not out.failures:
+        return profile(out.profiles[0])
+    table = _table("user", ">statements", ">themes", ">events", "what they like")
+    for one in out.profiles:
+        shown = ", ".join(t.label for t in _by_weight(one.themes)[:3])
+        table.add_row(one.user, str(len(one.statements)), str(len(one.themes)), str(one.events_seen), shown)
+    failed = [Text(f"failed: {f.user}: {f.error}", style="red") for f in out.failures]
+    return Group(table, *failed, "", _summary(out))
+
+
+def profile(out: ProfileOut) -> RenderableType:
+    head = Text(f"{out.user}, as of {_day(out.as_of)} (version {out.version}, {out.events_seen} events)", style="bold")
+    parts: list[RenderableType] = [head]
+    parts += [out.portrait] if out.portrait else []
+    parts += ["", _theme_table(out.themes), "", _statement_table(out.statements)] if out.statements else [_NOTHING]
+    return Group(*parts)
+
+
+_NOTHING = Text("nothing can be said about them yet", style="dim")
+
+
+def themes(out: ThemesOut) -> RenderableType:
+    """Each theme with its statements under it, then the history."""
+    said = {s.id: s for s in out.statements}
+    tree = Tree(Text(f"{out.user}, as of {_day(out.as_of)} (version {out.version})", style="bold"))
+    for theme in _by_weight(out.themes):
+        branch = tree.add(_theme_line(theme))
+        for statement in (said[i] for i in theme.statements if i in said):
+            branch.add(_statement_line(statement))
+    if not out.themes:
+        tree.add(_NOTHING)
+    return Group(tree, *(["", _history(out)] if out.history else []))
+
+
+def recommendations(out: RecommendationsOut) -> RenderableType:
+    if not out.items:
+        return Text("nothing left to recommend", style="dim")
+    return Group(_recommended(out.items), *_degraded(out.degraded))
+
+
+def cold_start(out: ColdStartOut) -> RenderableType:
+    parts: list[RenderableType] = [Text("understood", style="bold")]
+    parts += [f"  {_SIGN[s.polarity]} {s.text}" for s in out.statements] or ["  nothing"]
+    parts += [Text(f"  left out: {i.text} ({i.reason})", style="dim") for i in out.ignored]
+    return Group(*parts, "", _recommended(out.items), *_degraded(out.degraded))
+
+
+def why(out: WhyOut) -> RenderableType:
+    """Reason -> theme -> statement -> events -> items."""
+    titles = {item.id: item.title for item in out.items}
+    tree = Tree(Text(out.reason, style="bold"))
+    themed = {s: t for t in out.themes for s in t.statements}
+    for statement in out.statements:
+        theme = themed.get(statement.id)
+        branch = tree.add(_theme_line(theme)) if theme else tree
+        leaf = branch.add(_statement_line(statement))
+        for event in out.events:
+            leaf.add(_event_line(event, titles))
+        if not out.events:
+            leaf.add(Text("in their own words", style="dim"))
+    if not out.statements:
+        tree.add(Text("nothing that is known of them speaks for it", style="dim"))
+    return tree
+
+
+def ingest(out: IngestOut) -> RenderableType:
+    table = _table("", ">new", ">updated", ">as before")
+    table.add_row("items", f"{out.items_new:,}", f"{out.items_updated:,}", f"{out.items_same:,}")
+    table.add_row("events", f"{out.events_new:,}", "", f"{out.events_duplicate:,}")
+    parts: list[RenderableType] = [table]
+    if out.refused:
+        parts += ["", Text(f"{out.refused:,} rows were refused", style="yellow")]
+        parts += [f"  {_place(r.file, r.line)}{r.reason}" for r in out.refusals[:REFUSALS_SHOWN]]
+        hidden = out.refused - min(len(out.refusals), REFUSALS_SHOWN)
+        parts += [Text(f"  and {hidden:,} more; --json lists the first 1,000", style="dim")] if hidden else []
+    now = out.store
+    return Group(*parts, "", f"in the store: {now.items:,} items, {now.users:,} users, {now.events:,} events")
+
+
+def feedback(out: FeedbackOut) -> RenderableType:
+    ours = " (which we had recommended)" if out.recommended else ""
+    return f"noted: {out.event.user} {out.event.kind}s {out.event.item}{ours}"
+
+
+def forget(out: ForgetOut) -> RenderableType:
+    gone = ", ".join(f"{count:,} {table}" for table, count in out.rows.items() if count) or "nothing was stored"
+    files = "the database files were rewritten" if out.scrubbed else "the files are rewritten at the next start"
+    return f"{out.user} is erased: {gone}; {files}"
+
+
+def demo(out: DemoOut) -> RenderableType:
+    table = _table("stage", ">seconds")
+    for stage, seconds in out.stages.items():
+        table.add_row(stage, f"{seconds:.1f}")
+    lines = [
+        f"{out.users} users, {out.statements} statements ({out.grounded_share:.0%} grounded), {out.themes} themes",
+        f"{out.recommendations} recommendations ({out.reasons_valid_share:.0%} with a valid reason)",
+        f"{out.llm_tokens:,} LLM tokens, {out.seconds:.0f} s",
+        f"see {out.page}",
+    ]
+    return Group(table, "", *lines)
+
+
+# Pieces ------------------------------------------------------------------------------------------------------------
+
+
+def _table(*columns: str) -> Table:
+    """A plain table; a column whose name starts with ">" is right-aligned and never wrapped."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        right = name.startswith(">")
+        table.add_column(name.removeprefix(">"), justify="right" if right else "left", no_wrap=right)
+    return table
+
+
+def _theme_table(found: Sequence[ThemeOut]) -> Table:
+    table = _table("theme", "", ">weight", ">30 days", ">statements", ">id")
+    for theme in _by_weight(found):
+        weight, trend = f"{theme.importance:.1f}", f"{theme.trend:+.1f}"
+        style = None if theme.active else "dim"
+        row = (theme.label, _SIGN[theme.polarity], weight, trend, str(len(theme.statements)), theme.id)
+        table.add_row(*row, style=style)
+    return table
+
+
+def _statement_table(found: Sequence[StatementOut]) -> Table:
+    table = _table("statement", "from", ">events", ">when", ">id")
+    for s in found:
+        table.add_row(s.text, s.origin, str(len(s.evidence)), _span(s.first_at, s.last_at), s.id)
+    return table
+
+
+def _recommended(found: Sequence[RecommendationOut]) -> Table:
+    table = Table.grid(padding=(0, 1, 1, 0))
+    table.add_column(justify="right", style="dim")
+    table.add_column()
+    for r in found:
+        lines = [Text.assemble((r.title, "bold"), (f"  {r.item}", "dim")), Text(r.reason)]
+        lines += [Text(_citation(c.text or c.statement, [i.title for i in c.items]), style="dim") for c in r.citations]
+        table.add_row(str(r.rank), Group(*lines))
+    return table
+
+
+def _citation(statement: str, titles: Iterable[str]) -> str:
+    return ": ".join(part for part in (f"because: {statement}", ", ".join(titles)) if part)
+
+
+def _degraded(missing: Sequence[str]) -> list[RenderableType]:
+    return [Text(f"note: {_MISSING.get(part, part)}", style="yellow") for part in missing]
+
+
+def _history(out: ThemesOut) -> Table:
+    labels = {theme.id: theme.label for theme in out.themes}
+    table = _table("when", "what", "theme", "detail")
+    for step in out.history:
+        table.add_row(_day(step.at), step.kind, labels.get(step.theme, step.theme), _detail(step, labels))
+    return table
+
+
+def _detail(step: ThemeEventOut, labels: dict[str, str]) -> str:
+    sources = ", ".join(labels.get(i, i) for i in step.sources)
+    return "; ".join(part for part in (step.detail, f"from {sources}" if sources else "") if part)
+
+
+def _theme_line(theme: ThemeOut) -> Text:
+    faded = "" if theme.active else ", faded"
+    figures = f"  {_SIGN[theme.polarity]} weight {theme.importance:.1f}, {theme.trend:+.1f} in 30 days{faded}"
+    return Text.assemble((theme.label, "bold" if theme.active else "dim"), (f"{figures}  {theme.id}", "dim"))
+
+
+def _statement_line(s: StatementOut) -> Text:
+    seen = f"{len(s.evidence)} events, {_span(s.first_at, s.last_at)}" if s.evidence else _day(s.written_at)
+    return Text.assemble(s.text, (f"  {s.origin}, {seen}  {s.id}", "dim"))
+
+
+def _event_line(event: EventOut, titles: dict[str, str]) -> Text:
+    what = titles.get(event.item, event.item) if event.item else ""
+    value = f" {event.value:g}" if event.value is not None else ""
+    said = f' "{event.text}"' if event.text else ""
+    return Text.assemble((f"{_day(event.at)} ", "dim"), f"{event.kind}{value} ", (what, "bold"), said)
+
+
+def _summary(out: ProfilesOut) -> str:
+    total = max(out.statements, 1)
+    return (
+        f"{len(out.profiles)} profiles, {len(out.failures)} failed; {out.statements} statements, "
+        f"{out.grounded / total:.0%} grounded, {out.by_model / total:.0%} in the LLM's words, "
+        f"{out.by_fallback / total:.0%} from the data; {out.seconds:.0f} s, {out.users_per_hour:,.0f} users an hour"
+    )
+
+
+def _by_weight(found: Sequence[ThemeOut]) -> list[ThemeOut]:
+    return sorted(found, key=lambda t: (not t.active, -t.importance, t.id))
+
+
+def _place(file: str, line: int) -> str:
+    return f"{file}:{line}: " if file else ""
+
+
+def _span(first: datetime, last: datetime) -> str:
+    return _day(first) if _day(first) == _day(last) else f"{_day(first)} to {_day(last)}"
+
+
+def _day(at: datetime) -> str:
+    return at.date().isoformat()

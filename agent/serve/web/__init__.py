@@ -1,0 +1,1 @@
+"""The page: one HTML document that stands alone."""

@@ -1,0 +1,52 @@
+"""The page of a running service: who there is, and one person as they are now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import quote
+
+from agent.errors import NotFoundError
+from agent.serve.web.page import Link, Page, UserView
+from agent.service import Service
+from retrieval.records import Profile
+
+SHOWN = 8  # recommendations on the page
+MOST_PEOPLE = 200  # in the list; anybody else is reached by address
+
+
+async def page(service: Service, user: str | None, now: datetime) -> Page:
+    """The list of people, and `user` with profile and recommendations. Raises NotFoundError for an unknown user.
+
+    Looking at a person brings their profile up to date, as every recommendation does; without an LLM the page shows what
+    is stored and says so.
+    """
+    counts = service.counts()
+    figures = [("people", f"{counts.users:,}"), ("items", f"{counts.items:,}"), ("events", f"{counts.events:,}")]
+    if user is None:
+        lead = "What people like, in words that can be checked." if counts.users else ""
+        return Page("Interests", now, figures if counts.users else (), people=_people(service, None), lead=lead)
+    found = await service.recommend(user, now=now, k=SHOWN)
+    missing = {part for r in found for part in r.degraded}
+    try:
+        profile, steps = service.themes(user)
+    except NotFoundError:  # no profile could be written yet
+        profile, steps = Profile(user, now, 0), []
+        missing.add("profile")
+    events = service.store.events_by_id(user, {e for s in profile.statements for e in s.evidence})
+    ids = {e.item for e in events.values() if e.item} | {r.item for r in found}
+    view = UserView(profile, steps, found, service.store.items(ids), events)
+    return Page("Interests", now, figures, (view,), people=_people(service, user), notice=_notice(missing))
+
+
+def _people(service: Service, current: str | None) -> tuple[Link, ...]:
+    users = service.store.users()
+    shown = users[:MOST_PEOPLE]
+    if current is not None and current not in shown:
+        shown = [current, *shown]
+    return tuple(Link(user, f"/?user={quote(user, safe='')}", user == current) for user in shown)
+
+
+def _notice(missing: set[str]) -> str:
+    if "profile" in missing:
+        return "The language model is out of reach: the profile below may be older than what this person last did."
+    return "The language model is out of reach: order and reasons come from the data alone." if missing else ""
