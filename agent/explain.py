@@ -15,7 +15,6 @@ from agent import guard, plain
 from agent.errors import LLMOutputError, LLMUnavailableError
 from agent.llm import LLM
 from agent.protocol import Answer
-from agent.writer import tidy
 from prompts import library
 from prompts.outputs import SentenceOut
 from retrieval.features import domain, features
@@ -129,7 +128,7 @@ class Explainer:
             prompt, n=2, user=user, shared=", ".join(known.shared), item=_notes(known.item)
         )
         for answer in sorted(answers, key=lambda a: -a.logprob):
-            text = plain.lower(tidy(answer.output.text))
+            text = plain.lower(plain.tidy(answer.output.text))
             problem = guard.check(text, _support(known), self._embed) or _says_nothing_shared(text, known)
             if problem is None:
                 return f"{_because(known)}; this is {text}."

@@ -51,8 +51,7 @@ def statement(polarity: Polarity, words: str) -> str:
 
 def label(features: Sequence[str]) -> str:
     """ "Mystery and slow-burn". `features` best first, at least one."""
-    text = enumerate_words(features[:2])
-    return text[:1].upper() + text[1:]
+    return capital(enumerate_words(features[:2]))
 
 
 def portrait(likes: Sequence[str], dislikes: Sequence[str]) -> str:
@@ -72,6 +71,15 @@ def portrait(likes: Sequence[str], dislikes: Sequence[str]) -> str:
 def lower(text: str) -> str:
     """`text` as it goes inside a sentence: the first letter small, unless the word is written in capitals."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def tidy(text: str) -> str:
+    """A sentence of the LLM's without a final full stop and with one space between words."""
+    return capital(" ".join(text.split()).rstrip(" .;,"))
 
 
 def act(event: Event, item: Item) -> str:

@@ -140,7 +140,7 @@ class Writer:
         )
         sound: dict[str, float] = {}
         for answer in answers:
-            text = plain.lower(tidy(answer.output.text))
+            text = plain.lower(plain.tidy(answer.output.text))
             problem = guard.check(text, support, self._embed, least_words=1)
             if problem:
                 self.rejected[problem] += 1
@@ -185,7 +185,7 @@ class Writer:
         answers: list[Answer[LabelOut]] = await self._ask(prompt, n=2, user=user, notes=evidence.notes)
         support = replace(evidence.support, titles=())
         for answer in sorted(answers, key=lambda a: -a.logprob):
-            text = _capital(answer.output.label.strip(" .,"))
+            text = plain.capital(answer.output.label.strip(" .,"))
             problem = guard.check(text, support, self._embed, least_words=1, most_words=6)
             if problem is None and text.lower() not in {t.lower() for t in taken}:
                 return text, Origin.MODEL
@@ -215,15 +215,6 @@ class Writer:
                 return answer.output.text.strip(), Origin.MODEL
             self.rejected[problem] += 1
         return plain.portrait(likes, dislikes), Origin.FALLBACK
-
-
-def tidy(text: str) -> str:
-    """The sentence without a final full stop and with one space between words."""
-    return _capital(" ".join(text.split()).rstrip(" .;,"))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _portrait_problem(

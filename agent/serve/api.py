@@ -173,7 +173,7 @@ async def get_export(service: Open, user: User) -> schemas.ExportOut:
 async def delete_user(service: Open, user: User) -> schemas.ForgetOut:
     """Erase a user. Afterwards nothing can be stored under this id again."""
     report = await run_in_threadpool(service.forget, user)
-    return schemas.ForgetOut.model_validate(report)
+    return schemas.ForgetOut(user=user, rows=dict(report.rows), scrubbed=report.scrubbed)
 
 
 @router.get("/healthz", tags=["operate"], **describe("health"))

@@ -152,12 +152,11 @@ _NO_INPUT = ("health", "ready")
 
 
 def describe(name: str) -> dict[str, Any]:
-    """The keyword arguments of a route: its answer's example, its request's, and its problems."""
-    responses: dict[int | str, Any] = {200: _content(ANSWERS[name].model_dump(mode="json"))}
+    """The keyword arguments of a route: its name, its request's example, and its problems."""
     statuses = [404] if name in _KNOWN_USER else []
     statuses += [] if name in _NO_INPUT else [422]
     statuses += [503] if name == "profile" else []
-    responses |= {status: _problem(status) for status in statuses}
+    responses: dict[int | str, Any] = {status: _problem(status) for status in statuses}
     if name == "ready":
         responses[503] = {"model": health.ReadyOut, "description": "The store cannot be used"}
     found: dict[str, Any] = {"operation_id": name, "responses": responses}
@@ -178,10 +177,19 @@ def documented(app: FastAPI) -> None:
             known["Problem"] = problem
             for unused in ("HTTPValidationError", "ValidationError"):
                 known.pop(unused, None)
+            _add_answers(made["paths"])
             app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
+
+
+def _add_answers(paths: Mapping[str, Any]) -> None:
+    """Afterwards, because `get_openapi` drops what is null from examples, and nulls are part of our answers."""
+    for operations in paths.values():
+        for operation in operations.values():
+            answer = ANSWERS[operation["operationId"]].model_dump(mode="json")
+            operation["responses"]["200"]["content"]["application/json"]["example"] = answer
 
 
 def _content(example: Any) -> dict[str, Any]:

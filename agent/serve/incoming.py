@@ -1,17 +1,13 @@
-"""What comes in over HTTP: bounded pydantic models, and the same cleaning and checks that files pass on ingest."""
+"""What comes in over HTTP, as bounded pydantic models. Cleaning and checks are those of files: see rows.py."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.readers.rows import ID_CAP, LIST_CAP, TEXT_CAP, TITLE_CAP, URL_CAP, WORD_CAP, to_event, to_item
-from retrieval.readers.source import BadRowError
-from retrieval.records import Event, EventKind, Item, Refusal
+from retrieval.readers.rows import ID_CAP, LIST_CAP, TEXT_CAP, TITLE_CAP, URL_CAP, WORD_CAP
+from retrieval.records import EventKind
 
 MOST_ROWS = 1000  # a request: more belongs in a file
 
@@ -44,28 +40,3 @@ class EventIn(In):
     value: float | None = Field(None, allow_inf_nan=False, description="a rating, in the scale of its source")
     text: str | None = Field(None, max_length=TEXT_CAP, description="the user's own words: a review, a query")
     context: dict[str, str | int | float | bool | None] = Field(default={}, max_length=LIST_CAP)
-
-
-class IngestIn(In):
-    """Items and events, in any number up to the bound; items are stored first."""
-
-    items: list[ItemIn] = Field(default=[], max_length=MOST_ROWS)
-    events: list[EventIn] = Field(default=[], max_length=MOST_ROWS)
-
-
-def records(body: IngestIn, *, now: datetime) -> tuple[list[Item | Event], list[Refusal]]:
-    """The rows that can be stored, cleaned as rows of a file are, and those that cannot. A refusal's `line` is the row's
-    place in its list, from 1, and its `file` the name of the list."""
-    found: list[Item | Event] = []
-    refused: list[Refusal] = []
-    makers: list[tuple[str, Sequence[In], Any]] = [
-        ("items", body.items, to_item),
-        ("events", body.events, partial(to_event, now=now)),
-    ]
-    for name, rows, make in makers:
-        for place, row in enumerate(rows, start=1):
-            try:
-                found.append(make(row.model_dump(mode="json")))
-            except BadRowError as exc:
-                refused.append(Refusal(name, place, str(exc)))
-    return found, refused

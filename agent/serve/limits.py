@@ -53,7 +53,7 @@ class Limits:
             )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most_bytes:
-            return respond(scope["path"], 413, "content_too_large", "Content too large", self._too_large)
+            return respond(scope["path"], 413, "content_too_large", "Content Too Large", self._too_large)
         return None
 
     @property

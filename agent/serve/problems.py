@@ -96,7 +96,7 @@ async def _ours(request: Request, exc: Exception) -> JSONResponse:
 async def _http(request: Request, exc: Exception) -> JSONResponse:
     """What the framework refuses: unknown addresses, wrong methods, bodies that are too long."""
     assert isinstance(exc, HTTPException)  # noqa: S101  what it is registered for
-    phrase = HTTPStatus(exc.status_code).phrase
+    phrase = "Content Too Large" if exc.status_code == 413 else HTTPStatus(exc.status_code).phrase  # renamed in 3.13
     hint = "the addresses are in /openapi.json" if exc.status_code in (404, 405) else ""
     detail = str(exc.detail) if exc.detail != phrase else f"{request.method} {request.url.path}: {phrase.lower()}"
     code = phrase.lower().replace(" ", "_")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from agent.serve.commands.reports import DemoOut, ProfilesOut
+from agent.serve.commands.reports import DemoOut, ExcerptOut, ProfilesOut
 from agent.serve.schemas import (
     ColdStartOut,
     EventOut,
@@ -69,7 +69,7 @@ def themes(out: ThemesOut) -> RenderableType:
             branch.add(_statement_line(statement))
     if not out.themes:
         tree.add(_NOTHING)
-    return Group(tree, *(["", _history(out)] if out.history else []))
+    return Group(tree, "", _history(out)) if out.history else tree
 
 
 def recommendations(out: RecommendationsOut) -> RenderableType:
@@ -133,12 +133,13 @@ def demo(out: DemoOut) -> RenderableType:
     for stage, seconds in out.stages.items():
         table.add_row(stage, f"{seconds:.1f}")
     lines = [
-        f"{out.users} users, {out.statements} statements ({out.grounded_share:.0%} grounded), {out.themes} themes",
-        f"{out.recommendations} recommendations ({out.reasons_valid_share:.0%} with a valid reason)",
+        f"{out.users} users, {out.statements} statements: {out.grounded_share:.0%} grounded, "
+        f"{out.model_share:.0%} in the LLM's words; {out.themes} themes",
+        f"{out.recommendations} recommendations: {out.reasons_valid_share:.0%} with a valid reason",
         f"{out.llm_tokens:,} LLM tokens, {out.seconds:.0f} s",
         f"see {out.page}",
     ]
-    return Group(table, "", *lines)
+    return Group(*(_excerpt(e) for e in out.excerpts), table, "", *lines)
 
 
 # Pieces ------------------------------------------------------------------------------------------------------------
@@ -179,6 +180,13 @@ def _recommended(found: Sequence[RecommendationOut]) -> Table:
         lines += [Text(_citation(c.text or c.statement, [i.title for i in c.items]), style="dim") for c in r.citations]
         table.add_row(str(r.rank), Group(*lines))
     return table
+
+
+def _excerpt(one: ExcerptOut) -> RenderableType:
+    lines: list[RenderableType] = [Text(one.user, style="bold"), one.portrait]
+    lines += [f"  {text}  ({events} events, {origin})" for text, events, origin in one.statements]
+    lines += [Text.assemble("  -> ", (title, "bold"), f": {reason}") for title, reason in one.recommendations]
+    return Group(*lines, "")
 
 
 def _citation(statement: str, titles: Iterable[str]) -> str:

@@ -15,10 +15,10 @@ from rich.text import Text
 from agent.errors import LLMError, UsageError
 from agent.serve import render
 from agent.serve.commands.reports import DemoOut, PullOut, ServeOut
-from agent.serve.commands.session import Home, Json, Session, console
+from agent.serve.commands.session import Given, Home, Json, Session, console
 from agent.serve.schemas import CheckOut, DoctorOut, LLMStatusOut
 
-llm = typer.Typer(help="Start, stop and look after the embedded LLM.", rich_markup_mode=None)
+llm = typer.Typer(rich_markup_mode=None)
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -52,6 +52,13 @@ def doctor(ctx: typer.Context, as_json: Json = False, home: Home = None) -> None
     session.show(out, table)
     if not out.ok:
         raise typer.Exit(1)
+
+
+@llm.callback()
+def llm_root(ctx: typer.Context, as_json: Json = False, home: Home = None) -> None:
+    """Start, stop and look after the embedded LLM."""
+    session = Session(ctx, as_json, home)
+    ctx.obj = Given(session.as_json, session.home)
 
 
 @llm.command("start")
@@ -157,7 +164,7 @@ def demo(ctx: typer.Context, as_json: Json = False, home: Home = None) -> None:
     \b
     Example: leitmotif demo --home /tmp/leitmotif-demo
     """
-    from agent import demo as stage
+    from agent.serve import demo as stage
 
     session = Session(ctx, as_json, home)
     report = asyncio.run(stage.run(session.settings, console=console(stderr=True), now=datetime.now(UTC)))

@@ -68,6 +68,7 @@ async def _build(
     if len(users) == 1:  # then what goes wrong is the error of the whole command, with its hint
         return [await service.profile(users[0], now=now, as_of=as_of)]
     with progress("profiles") as tick:
+        tick(0, len(users))
         return await service.profiles(users, now=now, as_of=as_of, progress=tick)
 
 
@@ -90,8 +91,9 @@ def _report(service: Service, found: Sequence[Profile | Failure], seconds: float
 
 
 def _grounded(service: Service, found: Profile) -> int:
-    """How many statements have all their evidence among the user's own stored events, or are the user's own words."""
-    there = service.store.events_by_id(found.user, {e for s in found.statements for e in s.evidence})
+    """How many statements have all their evidence among the user's own events so far, or are the user's own words."""
+    cited = {e for s in found.statements for e in s.evidence}
+    there = {i for i, e in service.store.events_by_id(found.user, cited).items() if e.at <= found.as_of}
     return sum(all(e in there for e in s.evidence) and bool(s.evidence or s.origin == "user") for s in found.statements)
 
 

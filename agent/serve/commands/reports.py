@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from agent.serve.schemas import Out, ProfileOut
 
@@ -21,7 +23,7 @@ class ProfilesOut(Out):
     failures: list[FailureOut]
     statements: int = Field(description="statements in these profiles")
     grounded: int = Field(
-        description="of these, how many have all their evidence in the store, or are the user's own words"
+        description="of these, how many have all their evidence among the user's own events so far, or are the user's own words"
     )
     by_model: int = Field(description="of these, how many the LLM worded")
     by_fallback: int = Field(description="of these, how many are plain sentences from the data")
@@ -42,16 +44,27 @@ class ServeOut(Out):
     url: str
 
 
+class ExcerptOut(Out):
+    """What the demo prints of one person: statements as (text, events, origin), recommendations as (title, reason)."""
+
+    user: str
+    portrait: str
+    statements: list[tuple[str, int, str]]
+    recommendations: list[tuple[str, str]]
+
+
 class DemoOut(Out):
     """The figures of a demo run."""
 
     users: int
     statements: int
     grounded_share: float
+    model_share: float = Field(description="share of the statements in the LLM's words")
     themes: int
     recommendations: int
     reasons_valid_share: float
     llm_tokens: int
     stages: dict[str, float] = Field(description="seconds by stage")
     seconds: float
-    page: str = Field(description="the page that shows it all")
+    page: Annotated[str, BeforeValidator(str)] = Field(description="the page that shows it all")
+    excerpts: list[ExcerptOut] = Field(exclude=True)

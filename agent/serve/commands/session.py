@@ -52,11 +52,11 @@ class Session:
     def __init__(self, ctx: typer.Context, as_json: bool, home: Path | None) -> None:
         given = ctx.obj if isinstance(ctx.obj, Given) else Given()
         self.as_json = as_json or given.as_json
-        self._home = home or given.home
+        self.home = home or given.home
 
     @cached_property
     def settings(self) -> Settings:
-        return load_settings(home=self._home)
+        return load_settings(home=self.home)
 
     @contextmanager
     def service(self) -> Iterator[Service]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,9 @@ def test_lists_and_bodies_are_bounded(api: TestClient) -> None:
     problem(api.post("/v1/items", json=[ITEM] * 1001), 422, "invalid_input")
     problem(api.post("/v1/items", content=b" " * (1 << 21)), 413, "content_too_large")
     endless = (b" " * 65536 for _ in range(32))  # no Content-Length
-    problem(api.post("/v1/items", content=endless, headers={"content-type": "application/json"}), 413, "content_too_large")
+    problem(
+        api.post("/v1/items", content=endless, headers={"content-type": "application/json"}), 413, "content_too_large"
+    )
     problem(api.post("/v1/items", content=b"[", headers={"content-type": "application/json"}), 422, "invalid_input")
 
 
@@ -204,13 +207,13 @@ def test_export_and_forget(api: TestClient) -> None:
 # How it is -----------------------------------------------------------------------------------------------------------
 
 
-def test_health_and_readiness(
-    api: TestClient, service: Service, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_health_and_readiness(api: TestClient, service: Service, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
     stale = api.get("/readyz").json()
     assert (stale["state"], stale["index"]["state"]) == ("degraded", "degraded")
     service.prepare()
+    assert "does not offer" in api.get("/readyz").json()["llm"]["detail"]
+    llm.settings = service.settings.llm
     assert api.get("/readyz").json()["state"] == "ok"
     llm.fail()
     away = api.get("/readyz")
@@ -230,8 +233,6 @@ def test_a_silent_llm_does_not_hold_the_probe(
     api: TestClient, llm: FakeLLM, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def slow() -> list[str]:
-        import asyncio
-
         await asyncio.sleep(60)
         return []
 

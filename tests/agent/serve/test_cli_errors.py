@@ -46,7 +46,7 @@ USAGE = [
     ("ingest", ".", "--format", "nonsense"),
     ("ingest", ".", "--map", "nonsense"),
     ("ingest", ".", "--map", "user=a", "--map", "user=b"),
-    ("serve", "--host", "0.0.0.0"),
+    ("serve", "--host", "192.0.2.1"),
     ("serve", "--host", "example.org"),
     ("serve", "--port", "99999"),
 ]

@@ -1,0 +1,216 @@
+"""Merging: the same meaning becomes one statement with all the evidence; a later contradiction wins; the user's word stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from retrieval.merge import confidence, contradicted, fold, horizon, statement_id
+from retrieval.records import Event, EventKind, Horizon, Origin, Polarity, Source, Statement
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+AXES = np.eye(3, dtype=np.float32)
+
+
+def said(
+    text: str,
+    evidence: str = "ab",
+    *,
+    polarity: Polarity = Polarity.LIKE,
+    first: float = 0,
+    last: float = 5,
+    source: Source = Source.INFERRED,
+) -> Statement:
+    return Statement(
+        id=statement_id("u", polarity, text, tuple(evidence)),
+        user="u",
+        text=text,
+        polarity=polarity,
+        facet=text,
+        evidence=tuple(evidence),
+        first_at=T0 + first * DAY,
+        last_at=T0 + last * DAY,
+        horizon=Horizon.SHORT,
+        source=source,
+        origin=Origin.MODEL,
+        confidence=confidence(len(evidence)),
+        prompt="p@1",
+        model="m",
+        written_at=T0,
+        segment=f"seg-{text}-{evidence}",
+    )
+
+
+def same(count: int) -> NDArray[np.float32]:
+    return np.tile(AXES[0], (count, 1))
+
+
+# --- ids and confidence ---------------------------------------------------------------------------------------------
+
+
+def test_an_id_does_not_depend_on_the_order_of_the_evidence() -> None:
+    assert statement_id("u", Polarity.LIKE, "x", ["a", "b"]) == statement_id("u", Polarity.LIKE, "x", ["b", "a"])
+
+
+def test_users_sides_texts_and_evidence_make_different_ids() -> None:
+    found = {
+        statement_id("u", Polarity.LIKE, "x", ["a"]),
+        statement_id("v", Polarity.LIKE, "x", ["a"]),
+        statement_id("u", Polarity.DISLIKE, "x", ["a"]),
+        statement_id("u", Polarity.LIKE, "y", ["a"]),
+        statement_id("u", Polarity.LIKE, "x", ["b"]),
+    }
+    assert len(found) == 5
+
+
+def test_more_items_make_surer_and_never_certain() -> None:
+    assert confidence(1) == pytest.approx(1 / 3)
+    assert [confidence(n) for n in range(9)] == sorted(confidence(n) for n in range(9))
+    assert confidence(10_000) < 1
+
+
+# --- folding --------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_meaning_becomes_one_with_all_the_evidence() -> None:
+    one, other = said("jazz", "abc", first=3, last=9), said("Jazz music", "cd", first=0, last=5)
+    [folded] = fold([one, other], same(2), 0.9)
+    assert folded.text == "jazz"  # most stands behind it
+    assert set(folded.evidence) == set("abcd")
+    assert len(folded.evidence) == 4
+    assert (folded.first_at, folded.last_at) == (other.first_at, one.last_at)
+    assert folded.confidence > max(one.confidence, other.confidence)
+    assert folded.id not in {one.id, other.id}
+
+
+def test_different_meanings_stay_apart() -> None:
+    statements = [said("jazz"), said("bread", "cd")]
+    assert fold(statements, AXES[:2], 0.9) == sorted(statements, key=lambda s: s.id)
+
+
+def test_a_like_is_never_folded_into_a_dislike() -> None:
+    statements = [said("jazz"), said("jazz", "cd", polarity=Polarity.DISLIKE)]
+    assert len(fold(statements, same(2), 0.0)) == 2
+
+
+@pytest.mark.parametrize("source", [Source.ASSERTED, Source.EDITED])
+def test_what_the_user_said_is_never_folded(source: Source) -> None:
+    own = said("jazz", "", source=source)
+    assert own in fold([own, said("jazz", "cd"), said("jazz", "ef")], same(3), 0.0)
+
+
+def test_one_statement_alone_is_not_touched() -> None:
+    assert fold([said("jazz")], same(1), 0.9) == [said("jazz")]
+    assert fold([], np.zeros((0, 3), dtype=np.float32), 0.9) == []
+
+
+STATEMENTS = st.lists(
+    st.builds(
+        said,
+        st.sampled_from(["jazz", "bread", "noir"]),
+        st.text("abcdefgh", min_size=1, max_size=4).map(lambda t: "".join(sorted(set(t)))),
+        polarity=st.sampled_from(Polarity),
+        first=st.integers(0, 5),
+        last=st.integers(5, 90),
+        source=st.sampled_from([Source.INFERRED, Source.INFERRED, Source.ASSERTED]),
+    ),
+    max_size=8,
+    unique_by=lambda s: s.id,
+)
+
+
+def vectors_of(statements: list[Statement]) -> NDArray[np.float32]:
+    place = {"jazz": 0, "bread": 1, "noir": 2}
+    return AXES[[place[s.text] for s in statements]].reshape(-1, 3)
+
+
+@given(STATEMENTS)
+def test_folding_twice_changes_nothing(statements: list[Statement]) -> None:
+    once = fold(statements, vectors_of(statements), 0.9)
+    assert fold(once, vectors_of(once), 0.9) == once
+
+
+@given(STATEMENTS, st.randoms())
+def test_the_order_of_the_statements_does_not_matter(statements: list[Statement], random: st.Random) -> None:
+    shuffled = random.sample(statements, len(statements))
+    found = [fold(group, vectors_of(group), 0.9) for group in (statements, shuffled)]
+    assert [(s.id, s.text, s.first_at, s.last_at) for s in found[0]] == [
+        (s.id, s.text, s.first_at, s.last_at) for s in found[1]
+    ]
+
+
+@given(STATEMENTS)
+def test_no_evidence_is_lost_and_none_is_made_up(statements: list[Statement]) -> None:
+    folded = fold(statements, vectors_of(statements), 0.9)
+    for says in Polarity:
+        before = {e for s in statements if s.polarity is says for e in s.evidence}
+        assert {e for s in folded if s.polarity is says for e in s.evidence} == before
+    assert all(0 <= s.confidence <= 1 for s in folded)
+
+
+# --- contradictions -------------------------------------------------------------------------------------------------
+
+LIKED = said("jazz", "ab", first=0, last=5)
+TURNED = said("no jazz", "cd", polarity=Polarity.DISLIKE, first=6, last=9)
+
+
+def test_a_later_contradiction_takes_the_place_of_the_earlier() -> None:
+    assert contradicted([LIKED, TURNED], same(2), 0.75) == {LIKED.id: TURNED.id}
+    assert contradicted([TURNED, LIKED], same(2), 0.75) == {LIKED.id: TURNED.id}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (LIKED, replace(TURNED, polarity=Polarity.LIKE)),
+        (LIKED, replace(TURNED, first_at=LIKED.last_at)),  # at the same time: both are true of this person
+        (LIKED, replace(TURNED, evidence=("c",))),  # one bad film is not a change of taste
+        (replace(LIKED, source=Source.ASSERTED), TURNED),  # the user's own word
+        (replace(LIKED, source=Source.EDITED), TURNED),
+    ],
+    ids=["same side", "not later", "one event", "asserted", "edited"],
+)
+def test_what_is_no_contradiction(old: Statement, new: Statement) -> None:
+    assert contradicted([old, new], same(2), 0.75) == {}
+
+
+def test_another_topic_is_no_contradiction() -> None:
+    assert contradicted([LIKED, TURNED], AXES[:2], 0.75) == {}
+
+
+@given(STATEMENTS)
+def test_nobody_contradicts_themselves_and_no_two_each_other(statements: list[Statement]) -> None:
+    found = contradicted(statements, vectors_of(statements), 0.75)
+    assert all(old != new and found.get(new) != old for old, new in found.items())
+    said_by_user = {s.id for s in statements if s.source is not Source.INFERRED}
+    assert not said_by_user & found.keys() or all(found[i] in said_by_user for i in said_by_user & found.keys())
+
+
+# --- horizons -------------------------------------------------------------------------------------------------------
+
+
+def events(days: list[float], kind: EventKind = EventKind.VIEW) -> list[Event]:
+    return [Event(f"e{n}", "u", kind, T0 + day * DAY, f"i{n}") for n, day in enumerate(days)]
+
+
+@pytest.mark.parametrize(
+    ("days", "kind", "as_of", "expected"),
+    [
+        ([0, 60], EventKind.VIEW, 61, Horizon.LONG),
+        ([0, 59.9], EventKind.VIEW, 400, Horizon.SHORT),
+        ([0, 1, 2], EventKind.PURCHASE, 40, Horizon.ONE_OFF),  # bought for a trip, then silence
+        ([0, 1, 2], EventKind.PURCHASE, 20, Horizon.SHORT),  # too early to tell
+        ([0, 1, 2], EventKind.VIEW, 40, Horizon.SHORT),  # no purchases
+        ([0, 8], EventKind.PURCHASE, 60, Horizon.SHORT),  # no burst
+        ([0], EventKind.VIEW, 0, Horizon.SHORT),
+    ],
+)
+def test_how_long_an_interest_lasts(days: list[float], kind: EventKind, as_of: float, expected: Horizon) -> None:
+    assert horizon(events(days, kind), T0 + as_of * DAY) is expected
