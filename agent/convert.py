@@ -3,8 +3,10 @@
 Used once a machine by agent/weights.py, and by tuning to publish a merged model. Imports torch and transformers inside the
 functions, because the command line must not pay for them.
 
-W8A8 is plain rounding: symmetric, one scale for each output channel, activations scaled for each token while running
-(compressed-tensors `int-quantized`). lm_head shares the embedding, and stays float32. Effect on the text: docs/decisions/0002.
+W8A8 here: symmetric, plain rounding, one scale for each output channel, activations scaled for each token while running
+(compressed-tensors `int-quantized`). Before that, SmoothQuant (arXiv 2211.10438, alpha 0.5) moves the few huge activation
+channels into the weights; the float model stays the same function. That takes the divergence from float32 from 0.041 to
+0.018 nats a token and costs nothing while running: docs/decisions/0002. lm_head is the embedding and stays float32.
 """
 
 from __future__ import annotations
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
     import torch
 
 INT8_MAX = 127
+# Activations are measured on text of the kind that the model will read: chat turns that sum up what somebody watched.
+CALIBRATION = (
+    ("Watched: The Usual Suspects; Seven; The Game", "Likes a classic crime drama with a twist ending."),
+    ("Watched: Toy Story; Finding Nemo; Up", "Likes warm animated adventures for the whole family."),
+    ("Read: The Hobbit (1937), fantasy; A Wizard of Earthsea, ages 10+", "Likes fantasy that begins with a journey."),
+    ("Bought: cast-iron pan 26 cm, $39.90; whetstone 1000/6000", "Likes cooking tools that last and can be repaired."),
+    ("Searched: quiet hotels near Lisbon? Rated 4.5 of 5: a walking tour", "Likes slow city trips on foot."),
+    ("Disliked: Saw; Hostel. Review: 'far too much gore for me!'", "Dislikes films that show cruelty in detail."),
+)
 MODEL_FILE = "model.safetensors"
+_TINY = 1e-5  # a channel that is never used must not become infinite
 W8A8_CONFIG: dict[str, Any] = {
     "quant_method": "compressed-tensors",
     "format": "int-quantized",
@@ -66,8 +78,61 @@ def quantise_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (weight / scale).round().clamp(-INT8_MAX, INT8_MAX).to(torch.int8), scale
 
 
+def smooth(model: Any, tokens: torch.Tensor) -> None:
+    """Even out the input channels of a Llama's projections, in place; `tokens` (1, n) are read to see how large each gets.
+
+    Dividing a channel by s where it is made and multiplying the columns that read it by s changes nothing in exact
+    arithmetic. Inputs are made by a norm (queries, keys, values; gate, up) or by `up_proj` (down).
+    """
+    import torch
+
+    largest: dict[Any, torch.Tensor] = {}
+
+    def note(module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        largest[module] = inputs[0].abs().amax(dim=(0, 1))
+
+    hooks = [
+        module.register_forward_pre_hook(note) for module in model.modules() if isinstance(module, torch.nn.Linear)
+    ]
+    with torch.no_grad():
+        model(tokens)
+        for hook in hooks:
+            hook.remove()
+        for layer in model.model.layers:
+            heads, mlp = layer.self_attn, layer.mlp
+            for source, readers in (
+                (layer.input_layernorm, (heads.q_proj, heads.k_proj, heads.v_proj)),
+                (layer.post_attention_layernorm, (mlp.gate_proj, mlp.up_proj)),
+                (mlp.up_proj, (mlp.down_proj,)),
+            ):
+                columns = torch.stack([reader.weight.abs().amax(dim=0) for reader in readers]).amax(dim=0)
+                scale = (largest[readers[0]].clamp(min=_TINY) / columns.clamp(min=_TINY)).sqrt()
+                source.weight.div_(scale if source.weight.dim() == 1 else scale[:, None])
+                for reader in readers:
+                    reader.weight.mul_(scale)
+
+
 def quantise(directory: Path) -> None:
-    """Turn the float32 checkpoint in `directory` into W8A8, in place. Safe only before it is published."""
+    """Turn the float32 Llama checkpoint in `directory` into W8A8, in place. Safe only before it is published."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with redirect_stderr(io.StringIO()):
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(directory))
+        model = AutoModelForCausalLM.from_pretrained(str(directory), dtype=torch.float32)
+        turns = [
+            {"role": role, "content": text}
+            for pair in CALIBRATION
+            for role, text in zip(("user", "assistant"), pair, strict=True)
+        ]
+        text = tokenizer.apply_chat_template(turns, tokenize=False)
+        smooth(model, tokenizer(text, return_tensors="pt").input_ids)
+        model.save_pretrained(str(directory))
+    write_int8(directory)
+
+
+def write_int8(directory: Path) -> None:
+    """Replace the projections in the checkpoint by int8 and scales, and say so in its configuration."""
     from safetensors.torch import load_file, save_file
 
     file = directory / MODEL_FILE

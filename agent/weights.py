@@ -25,7 +25,7 @@ from agent.convert import dequantise, quantise
 from agent.errors import WeightsError
 
 MANIFEST = "manifest.json"
-RECIPE = 1  # raise it when convert.py writes something else, and old folders are written again
+RECIPE = 2  # raise it when convert.py writes something else, and old folders are written again
 WEIGHTS = ("float32", "w8a8")
 _SPACE = 1_000_000_000  # bytes: the float32 copy exists for a moment even where int8 is wanted
 _REINSTALL = "reinstall the packages with `make install`, then run `leitmotif llm pull --force`"

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import LlamaConfig, LlamaForCausalLM
 
 import agent.weights
 from agent.config import EMBEDDED_MODEL
-from agent.convert import quantise, quantise_rows
+from agent.convert import quantise_rows, smooth, write_int8
 from agent.errors import WeightsError
 from agent.weights import MANIFEST, PackagedFile, model_dir, prepare, publish, sha256, verify
 
@@ -156,11 +157,11 @@ def test_quantised_rows_are_within_half_a_step() -> None:
     assert torch.equal(rounded.abs().amax(dim=1), torch.tensor([127] * 3 + [0] + [127] * 12, dtype=torch.int8))
 
 
-def test_quantise_touches_the_projections_only(tmp_path: Path) -> None:
+def test_int8_touches_the_projections_only(tmp_path: Path) -> None:
     names = ["model.layers.0.self_attn.q_proj.weight", "model.embed_tokens.weight", "model.norm.weight"]
     save_file({name: torch.ones(4, 4) for name in names}, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"hidden_size": 4}')
-    quantise(tmp_path)
+    write_int8(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     assert {name: str(tensor.dtype) for name, tensor in tensors.items()} == {
         names[0]: "torch.int8",
@@ -171,3 +172,24 @@ def test_quantise_touches_the_projections_only(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["hidden_size"] == 4
     assert config["quantization_config"]["ignore"] == ["lm_head"]
+
+
+def test_smoothing_changes_the_weights_but_not_the_function() -> None:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    )
+    model = LlamaForCausalLM(config).eval()
+    with torch.no_grad():
+        model.model.layers[0].input_layernorm.weight[5] = 40.0  # the kind of outlier that int8 cannot hold
+    tokens = torch.arange(20).reshape(1, 20)
+    before = model(tokens).logits.detach()
+    outlier = model.model.layers[0].input_layernorm.weight[5].item()
+    smooth(model, tokens)
+    assert torch.allclose(model(tokens).logits, before, atol=1e-5)
+    assert model.model.layers[0].input_layernorm.weight[5].item() < outlier / 3
