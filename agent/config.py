@@ -67,7 +67,7 @@ class ProfileSettings(_Section):
     segment_min: int = Field(2, ge=1)
     segment_similarity: float = Field(0.25, ge=0, le=1, description="cosine of topic vectors to join a segment")
     segment_gap_days: float = Field(60.0, gt=0, description="a longer pause starts a new segment")
-    samples: int = Field(4, ge=1, le=16, description="answers drawn a segment; the guard and likelihood choose")
+    samples: int = Field(3, ge=1, le=16, description="answers drawn a segment; the guard and likelihood choose")
     merge_similarity: float = Field(0.88, ge=0, le=1, description="cosine above which two statements mean the same")
     contradiction: float = Field(0.75, ge=0, le=1, description="cosine of two topics that a like and a dislike share")
     theme_distance: float = Field(1.2, gt=0, description="Ward distance on unit vectors at which themes stop merging")

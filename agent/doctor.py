@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from agent import host
 from agent.config import Settings
-from agent.errors import LeitmotifError, LLMError
+from agent.errors import EngineError, LeitmotifError, LLMError
 
 if TYPE_CHECKING:
     from retrieval.store import Store
@@ -103,6 +103,8 @@ def _disk(settings: Settings) -> Check:
         free = host.disk_free(settings.home.resolve())
     except OSError as exc:
         return Check("disk", "fail", f"{settings.home}: {exc.strerror}", "choose another --home")
+    if not host.may_write(settings.home.resolve()):
+        return Check("disk", "fail", f"{settings.home} cannot be written", "check its rights, or choose another --home")
     detail = f"{free / GB:.1f} GB free in {settings.home}"
     if free < LITTLE_DISK:
         return Check("disk", "fail" if free < LOW_DISK else "warn", detail, "free some space, or choose another --home")
@@ -212,4 +214,7 @@ def _index(settings: Settings, store: Store) -> Check:
 def _engine_is_ready(settings: Settings) -> bool:
     from agent import engine
 
-    return engine.status(settings).ready
+    try:
+        return engine.status(settings).ready
+    except EngineError:  # the home cannot be written, which the disk check says
+        return False

@@ -42,21 +42,20 @@ class Grounds:
 def grounds(
     item: Item, profile: Profile, nearness: Mapping[str, float], events: Mapping[str, Event], items: Mapping[str, Item]
 ) -> Grounds | None:
-    """The best reason there is for `item`, or None when nothing that is known of the user speaks for it.
+    """The best reason there is for `item`, or None for a user of whom no like is known.
 
     `nearness`: statement id -> similarity to the item. `events` and `items` hold the statements' evidence. The statement
     that shares most features with the item comes first, the nearest decides between equals.
     """
-    own = features(item)
     best: Grounds | None = None
-    best_key = (0, float("-inf"))
+    best_key = (-1, float("-inf"))
     for statement in profile.statements:
         if statement.polarity is not Polarity.LIKE:
             continue
-        acts = _nearest_acts(own, statement, events, items)
-        shared = _shared(own, statement, [i for _, i in acts])
+        acts = _nearest_acts(features(item), statement, events, items)
+        shared = _shared(item, statement, [i for _, i in acts])
         key = (min(len(shared), FEATURES), nearness.get(statement.id, 0.0))
-        if (acts or not statement.evidence) and shared and key > best_key:
+        if (acts or not statement.evidence) and key > best_key:
             best, best_key = Grounds(item, statement, tuple(acts[:CITED_ITEMS]), shared), key
     return best
 
@@ -78,12 +77,20 @@ def _weight(event: Event) -> int:
     return 1 if event.value is not None else 0
 
 
-def _shared(own: Sequence[str], statement: Statement, evidence: Sequence[Item]) -> tuple[str, ...]:
-    """Features of the item that the statement or its evidence has too, those that the statement names first."""
+def _shared(item: Item, statement: Statement, evidence: Sequence[Item]) -> tuple[str, ...]:
+    """Features of the item that the statement or its evidence has too, those that the statement names first.
+
+    What the user said of themselves names no features; there the words that the item's title and text share with it count.
+    """
+    own = features(item)
+    theirs = {f for other in evidence for f in features(other)}
     said = guard.stems([statement.text])
-    theirs = {f for item in evidence for f in features(item)}
     named = [f for f in own if guard.stems([f]) and guard.stems([f]) <= said]
-    return tuple(dict.fromkeys([*named, *(f for f in own if f in theirs)]))[:FEATURES]
+    found = dict.fromkeys([*named, *(f for f in own if f in theirs)])
+    if not found and not statement.evidence:
+        told = guard.stems([item.title, item.text, *own])
+        found = dict.fromkeys(w for w in guard.content(statement.facet) if guard.stems([w]) <= told)
+    return tuple(found)[:FEATURES]
 
 
 def from_data(rec: Recommendation, known: Grounds | None, people: float) -> Recommendation:
@@ -123,6 +130,8 @@ class Explainer:
         return replace(rec, reason=words, reason_origin=Origin.MODEL) if words else rec
 
     async def _phrase(self, user: str, known: Grounds) -> str | None:
+        if not known.shared:
+            return None  # nothing to say that the data does not say better
         prompt = library.load("explain")
         answers: list[Answer[SentenceOut]] = await self._llm.complete(
             prompt, n=2, user=user, shared=", ".join(known.shared), item=_notes(known.item)

@@ -20,6 +20,7 @@ from retrieval.features import DOMAINS
 EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 
 NEAR = 0.5  # cosine of MiniLM word vectors: "suspense" and "thriller" .52, "cooking" and "recipes" .62, unrelated < .35
+LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
 _INSTRUCTION = re.compile(
@@ -74,6 +75,11 @@ def words(text: str) -> list[str]:
     return [w.lower().replace("’", "'") for w in _WORD.findall(text)]
 
 
+def content(text: str) -> list[str]:
+    """The words of `text` that carry meaning, as they are written."""
+    return [w for w in _WORD.findall(text) if w.lower() not in _GLUE]
+
+
 def stems(texts: Iterable[str]) -> frozenset[str]:
     """Stems of all words in `texts`, and of the parts of compounds."""
     found = {part for text in texts for word in words(text) for part in (word, *word.split("-"))}
@@ -123,8 +129,8 @@ def _one_sentence(text: str, least: int, most: int) -> bool:
 
 
 def loops(text: str) -> bool:
-    """Says the same thing over: a word that carries meaning comes twice in a sentence."""
-    content = [w for w in words(text) if w not in _GLUE]
+    """Says the same thing over: a word that carries meaning comes twice in a sentence, be it only "stories"."""
+    content = [w for w in words(text) if w not in _GLUE or len(w) >= LONG_WORD]
     return any(count > 1 for count in Counter(_STEM.stemWords(content)).values())
 
 

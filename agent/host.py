@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -39,8 +40,17 @@ def memory_available() -> int | None:
 
 def disk_free(path: Path) -> int:
     """Free bytes where `path` is, or will be. Raises OSError."""
-    there = next(p for p in (path, *path.parents) if p.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(_there(path)).free
+
+
+def may_write(path: Path) -> bool:
+    """Could this process make or change `path`? Asks for the rights; file systems that are read-only say no."""
+    there = _there(path)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def _there(path: Path) -> Path:
+    return next(p for p in (path, *path.parents) if p.exists())
 
 
 def package_version(name: str) -> str | None:
@@ -64,18 +74,27 @@ def port_owner(port: int) -> str:
     """ "pid 123 (name)" of who listens on a port, or "another program" where that is not ours to see."""
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            held = {str(link.readlink()) for link in (process / "fd").iterdir()}
-            if held & sockets:
-                return f"pid {process.name} ({(process / 'comm').read_text('utf-8').strip()})"
-        except OSError:  # another user's process, or one that has just ended
-            continue
+        if sockets & _open_files(process):
+            name = "".join(_lines(f"{process}/comm"))
+            return f"pid {process.name} ({name})"
     return "another program"
 
 
 def _listening_inodes(port: int) -> list[str]:
     rows = [line.split() for name in ("tcp", "tcp6") for line in _lines(f"/proc/net/{name}")[1:]]
     return [row[9] for row in rows if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port]
+
+
+def _open_files(process: Path) -> set[str]:
+    """What a process has open; of another user's process, or one that has just ended, nothing."""
+    found: set[str] = set()
+    try:
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                found.add(str(link.readlink()))
+    except OSError:
+        return found
+    return found
 
 
 def _lines(path: str) -> list[str]:

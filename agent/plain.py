@@ -96,7 +96,11 @@ def because(acts: Sequence[str], said: str) -> str:
 
 def shares(features: Sequence[str]) -> str:
     """The second half: what an item has in common with that."""
-    return f"this shares {enumerate_words(features[:SAID])}"
+    return (
+        f"this shares {enumerate_words(features[:SAID])}"
+        if features
+        else "this is the nearest to it that is new to you"
+    )
 
 
 def reason_popular(people: int) -> str:

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from agent import guard
 from agent.config import ProfileSettings
 from agent.writer import Evidence, Writer, evidence_of
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
-from retrieval.features import CatalogueStats
+from retrieval.features import CatalogueStats, features
 from retrieval.merge import contradicted, fold, horizon
 from retrieval.records import (
     Event,
@@ -33,7 +34,7 @@ from retrieval.records import (
     ThemeEvent,
     ThemeEventKind,
 )
-from retrieval.segments import SegmentRules, segment
+from retrieval.segments import SegmentRules, polarities, segment
 from retrieval.store import Store
 from retrieval.themes import Cluster, ThemeRules, centroid, clusters, evolve
 from retrieval.themes import Evidence as ThemeEvidence
@@ -56,6 +57,25 @@ class History:
         """The events behind statements, in time order."""
         wanted = {e for s in statements for e in s.evidence}
         return [e for e in self.events if e.id in wanted]
+
+    def outweighed(self, statement: Statement) -> bool:
+        """Does more speak against a statement than for it, over all items with the features that it names?
+
+        Who dislikes three comedies and likes thirty does not dislike comedies; the three share something that we cannot name.
+        A dislike needs a majority, a like only no majority against it.
+        """
+        said = guard.stems([statement.text])
+        shown = {f for e in self.shown(statement) if e.item in self.items for f in features(self.items[e.item or ""])}
+        named = {f for f in shown if guard.stems([f]) <= said}
+        sides: dict[str, Polarity] = {}
+        for event, side in zip(self.events, polarities(self.events), strict=True):
+            if side is not None and event.item in self.items and named <= set(features(self.items[event.item or ""])):
+                sides[event.item or ""] = side
+        speaks_for = sum(side is statement.polarity for side in sides.values())
+        against = len(sides) - speaks_for
+        return bool(named) and (
+            against > speaks_for or (statement.polarity is Polarity.DISLIKE and against == speaks_for)
+        )
 
     def topic(self, statement: Statement) -> Vectors:
         """(dim,) What a statement's evidence is about."""
@@ -154,7 +174,8 @@ class Profiler:
         folded = fold(written, self._vectors(user, written), self._settings.merge_similarity)
         topics = np.array([history.topic(s) for s in folded], dtype=np.float32)
         gone = contradicted(folded, topics, self._settings.contradiction)
-        kept = [replace(s, horizon=horizon(history.shown(s), as_of)) for s in folded if s.id not in gone]
+        held = [s for s in folded if s.id not in gone and not history.outweighed(s)]
+        kept = [replace(s, horizon=horizon(history.shown(s), as_of)) for s in held]
         covered = {e: s.id for s in folded for e in s.evidence}
         replaced = {w.id: covered[w.evidence[0]] for w in written if covered[w.evidence[0]] != w.id}
         return [*self._asserted(user, as_of), *kept], {**replaced, **gone}

@@ -23,7 +23,7 @@ from agent.serve.schemas import (
     ThemeOut,
     ThemesOut,
 )
-from retrieval.records import Citation, Event, Item, Profile, Recommendation, Refusal, ThemeEvent
+from retrieval.records import Citation, Event, Item, Profile, Recommendation, ThemeEvent
 
 if TYPE_CHECKING:  # the service imports numpy and more, which `leitmotif --help` should not wait for
     from agent.results import ColdStart, Counts
@@ -84,16 +84,15 @@ def themes(profile: Profile, steps: Sequence[ThemeEvent], *, history: bool) -> T
     )
 
 
-def ingest(summary: IngestSummary, counts: Counts, refused: Sequence[Refusal] = ()) -> IngestOut:
-    """`refused`: rows that never reached the store because they could not be read."""
+def ingest(summary: IngestSummary, counts: Counts) -> IngestOut:
     return IngestOut(
         items_new=summary.items_new,
         items_updated=summary.items_updated,
         items_same=summary.items_same,
         events_new=summary.events_new,
         events_duplicate=summary.events_duplicate,
-        refused=summary.refused + len(refused),
-        refusals=[RefusalOut.model_validate(r) for r in (*refused, *summary.refusals)],
+        refused=summary.refused,
+        refusals=[RefusalOut.model_validate(r) for r in summary.refusals],
         store=CountsOut.model_validate(counts),
     )
 

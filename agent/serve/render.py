@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from agent.serve.commands.reports import DemoOut, ExcerptOut, ProfilesOut
 from agent.serve.schemas import (
+    CitationOut,
     ColdStartOut,
     EventOut,
     FeedbackOut,
@@ -177,7 +178,7 @@ def _recommended(found: Sequence[RecommendationOut]) -> Table:
     table.add_column()
     for r in found:
         lines = [Text.assemble((r.title, "bold"), (f"  {r.item}", "dim")), Text(r.reason)]
-        lines += [Text(_citation(c.text or c.statement, [i.title for i in c.items]), style="dim") for c in r.citations]
+        lines += [Text(_citation(c), style="dim") for c in r.citations]
         table.add_row(str(r.rank), Group(*lines))
     return table
 
@@ -189,8 +190,11 @@ def _excerpt(one: ExcerptOut) -> RenderableType:
     return Group(*lines, "")
 
 
-def _citation(statement: str, titles: Iterable[str]) -> str:
-    return ": ".join(part for part in (f"because: {statement}", ", ".join(titles)) if part)
+def _citation(c: CitationOut) -> str:
+    titles = ", ".join(item.title for item in c.items)
+    if c.text is None:
+        return f"because of {titles or c.statement}"
+    return f"because: {c.text}{f' ({titles})' if titles else ''}"
 
 
 def _degraded(missing: Sequence[str]) -> list[RenderableType]:
@@ -231,7 +235,7 @@ def _event_line(event: EventOut, titles: dict[str, str]) -> Text:
 def _summary(out: ProfilesOut) -> str:
     total = max(out.statements, 1)
     return (
-        f"{len(out.profiles)} profiles, {len(out.failures)} failed; {out.statements} statements, "
+        f"{len(out.profiles)} of {len(out.profiles) + len(out.failures)} profiles; {out.statements} statements: "
         f"{out.grounded / total:.0%} grounded, {out.by_model / total:.0%} in the LLM's words, "
         f"{out.by_fallback / total:.0%} from the data; {out.seconds:.0f} s, {out.users_per_hour:,.0f} users an hour"
     )

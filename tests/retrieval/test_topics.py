@@ -68,9 +68,9 @@ def test_random_items_have_nothing_in_common_on_average(store: Store) -> None:
 
 def test_a_search_is_about_its_words(store: Store) -> None:
     search = act("ann", 1, None, EventKind.SEARCH, text="jazz piano improvisation")
-    liked = act("ann", 2, "jazz-film-1")
-    rows = Topics(store, EMBEDDER).of_events("ann", [search, liked], store.items(["jazz-film-1"]))
-    assert rows[0] @ rows[1] > 0.5
+    acts = [search, act("ann", 2, "jazz-film-1"), act("ann", 3, "noir-film-1")]
+    rows = Topics(store, EMBEDDER).of_events("ann", acts, store.items(["jazz-film-1", "noir-film-1"]))
+    assert rows[0] @ rows[1] > rows[0] @ rows[2] + 0.2
 
 
 def test_the_words_of_a_search_are_kept_as_the_users_own(store: Store) -> None:
@@ -105,3 +105,12 @@ def test_a_catalogue_half_again_as_large_is_fitted_anew(store: Store) -> None:
     before = Topics(store, EMBEDDER).mean()
     store.ingest([Item(f"new{n}", "x", categories=("opera",)) for n in range(30)])
     assert float(np.abs(Topics(store, EMBEDDER).mean() - before).max()) > 0.01
+
+
+@pytest.mark.xfail(
+    strict=True, reason="without words the vector is the mean's opposite, so that all blank items are alike"
+)
+def test_items_without_words_are_like_nothing(store: Store) -> None:
+    store.ingest([Item("blank1", ""), Item("blank2", "")])
+    one, other = topics_of(store, ["blank1", "blank2"])
+    assert one @ other == 0

@@ -137,7 +137,7 @@ def serve(
 ) -> None:
     """Serve the HTTP API and the web page.
 
-    On this machine only. The API describes itself at /docs.
+    On this machine only. The API describes itself at /openapi.json.
 
     \b
     Example: leitmotif serve --port 8000

@@ -30,13 +30,13 @@ WORDS_ORIGIN = {
 WORDS_HORIZON = {Horizon.LONG: "lasting", Horizon.SHORT: "for a while", Horizon.ONE_OFF: "one-off"}
 WORDS_PART = {
     "prior": "together",
+    "llm": "model",
     "theme": "interest",
     "query": "question",
     "bm25": "words",
     "popular": "popular",
     "fresh": "new",
     "dislike": "disliked",
-    "llm": "model",
 }
 WORDS_DEGRADED = {
     "profile": "profile not brought up to date",
@@ -209,7 +209,7 @@ def cards(
             colour=palette.get(r.theme or ""),
             theme=names.get(r.theme or "", ""),
             cites=tuple(dict.fromkeys(places[c.statement] for c in r.citations if c.statement in places)),
-            parts=tuple(_part(name, value, largest[name]) for name, value in r.parts.items()),
+            parts=tuple(_part(name, r.parts[name], largest[name]) for name in sorted(r.parts, key=_place)),
             degraded=tuple(WORDS_DEGRADED.get(d, d) for d in r.degraded),
         )
         for r in found
@@ -277,6 +277,12 @@ def _largest(found: Sequence[Recommendation]) -> dict[str, float]:
         for name, value in r.parts.items():
             largest[name] = max(abs(value), largest.get(name, 0.0))
     return largest
+
+
+def _place(part: str) -> tuple[int, str]:
+    """The same order on every card, what decides first."""
+    known = list(WORDS_PART)
+    return (known.index(part) if part in known else len(known), part)
 
 
 def _part(name: str, value: float, largest: float) -> Part:

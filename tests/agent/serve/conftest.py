@@ -49,6 +49,7 @@ def run(cli_home: Path, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch, capsys: p
 
     monkeypatch.setattr(session, "open_service", open_service)
     monkeypatch.setenv("LEITMOTIF_HOME", str(cli_home))
+    monkeypatch.setenv("COLUMNS", "200")  # nothing is wrapped
 
     def invoke(*arguments: object) -> Ran:
         capsys.readouterr()

@@ -298,7 +298,7 @@ def test_only_names_of_this_machine_are_answered(api: TestClient) -> None:
 def test_the_application_opens_and_closes_its_own_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_service(tmp_path)
     closed: list[bool] = []
-    monkeypatch.setattr(Service, "open", lambda settings: made)
+    monkeypatch.setattr(Service, "open", lambda _: made)
     monkeypatch.setattr(made, "close", lambda: closed.append(True))
     with TestClient(create_app(made.settings), base_url="http://localhost") as client:
         assert client.get("/v1/users/ann/export").status_code == 200
