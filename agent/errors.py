@@ -50,6 +50,7 @@ class LLMUnavailableError(LLMError):
     """Refused, timed out, overloaded or gone: the same call may succeed later."""
 
     retryable = True
+    hint = "start the embedded one with `leitmotif llm start`, or set llm.base_url; see `leitmotif llm status`"
 
 
 class LLMOutputError(LLMError):

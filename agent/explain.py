@@ -84,7 +84,7 @@ def _shared(item: Item, statement: Statement, evidence: Sequence[Item]) -> tuple
     """
     own = features(item)
     theirs = {f for other in evidence for f in features(other)}
-    said = guard.stems([statement.text])
+    said = guard.stems([statement.text if statement.evidence else statement.facet])
     named = [f for f in own if guard.stems([f]) and guard.stems([f]) <= said]
     found = dict.fromkeys([*named, *(f for f in own if f in theirs)])
     if not found and not statement.evidence:

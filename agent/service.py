@@ -27,12 +27,12 @@ from agent.results import ColdStart, Counts, Failure, Why, trace
 from agent.weights import locate_embedder
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
 from retrieval.readers import ColumnMap, read
-from retrieval.records import Event, EventKind, Item, Profile, Recommendation, ThemeEvent
+from retrieval.records import Event, EventKind, Item, Profile, Recommendation, Source, Statement, ThemeEvent
 from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
 
 Progress = Callable[[int, int], None]  # (done, total)
 FEEDBACK = (EventKind.LIKE, EventKind.DISLIKE, EventKind.HIDE)
-AT_ONCE = 32  # users in work at the same time: enough to keep 64 requests in flight
+AT_ONCE = 12  # users in work at the same time: their segments keep 64 requests in flight, and progress can be seen
 STRANGER = "stranger"
 
 
@@ -66,6 +66,11 @@ class Service:
         if self._parts:
             self._parts.close()
         self.store.close()
+
+    async def aclose(self) -> None:
+        """Close, and end the connections to the LLM; for a service that has talked to it."""
+        await self._llm.close()
+        self.close()
 
     # What comes in -------------------------------------------------------------------------------------------------
 
@@ -159,6 +164,7 @@ class Service:
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)  # or connections are left half open
             self._flush()
 
     def themes(self, user: str, *, as_of: datetime | None = None) -> tuple[Profile, list[ThemeEvent]]:
@@ -230,6 +236,16 @@ class Service:
         self._known_user(user)
         self._flush()
         return self.store.forget_user(user)
+
+    def grounded(self, profile: Profile) -> int:
+        """How many statements rest on events that exist, are this user's and precede the profile's moment, read back from
+        the store; what users say of themselves is ground enough."""
+        return sum(s.source is not Source.INFERRED or self._rests(profile, s) for s in profile.statements)
+
+    def _rests(self, profile: Profile, statement: Statement) -> bool:
+        found = self.store.events_by_id(profile.user, statement.evidence)
+        complete = bool(statement.evidence) and len(found) == len(set(statement.evidence))
+        return complete and all(e.at <= profile.as_of for e in found.values())
 
     def counts(self) -> Counts:
         events = self.store.event_counts()

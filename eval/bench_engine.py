@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import platform
 import statistics
 import sys
 import time
@@ -84,7 +83,6 @@ PREFIX = [
 class Server:
     client: AsyncOpenAI
     model: str
-    concurrency: int
 
 
 Part = Callable[[Server, int], Awaitable[dict[str, Any]]]
@@ -204,19 +202,20 @@ PARTS: dict[str, Part] = {
 }
 
 
-async def measure(server: Server, parts: list[str], rounds: int) -> dict[str, Any]:
-    """Medians over the rounds; one unmeasured request first, because the first one compiles kernels."""
-    await server.client.chat.completions.create(model=server.model, messages=messages(0), max_tokens=8)
+async def measure(base_url: str, model: str, parts: list[str], rounds: int) -> dict[str, Any]:
+    """Medians over the rounds; one unmeasured request first, because the first one builds kernels."""
     result: dict[str, Any] = {}
-    for name in parts:
-        runs = [await PARTS[name](server, round_ + 1) for round_ in range(1 if name == "texts" else rounds)]
-        result[name] = {
-            key: round(statistics.median(run[key] for run in runs), 2)
-            if isinstance(runs[0][key], (int, float))
-            else runs[0][key]
-            for key in runs[0]
-        }
+    async with AsyncOpenAI(base_url=base_url, api_key="none", timeout=600, max_retries=0) as client:
+        server = Server(client, model)
+        await client.chat.completions.create(model=model, messages=messages(0), max_tokens=8)
+        for name in parts:
+            runs = [await PARTS[name](server, round_ + 1) for round_ in range(1 if name == "texts" else rounds)]
+            result[name] = {key: _median([run[key] for run in runs]) for key in runs[0]}
     return result
+
+
+def _median(values: list[Any]) -> Any:
+    return values[0] if isinstance(values[0], str) else round(statistics.median(values), 2)
 
 
 def main() -> None:
@@ -226,9 +225,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     given = parser.parse_args()
-    server = Server(AsyncOpenAI(base_url=given.base_url, api_key="none", timeout=600, max_retries=0), given.model, 64)
-    result = asyncio.run(measure(server, given.only, given.rounds))
-    report = {"base_url": given.base_url, "model": given.model, "machine": platform.processor(), **result}
+    result = asyncio.run(measure(given.base_url, given.model, given.only, given.rounds))
+    report = {"base_url": given.base_url, "model": given.model, **result}
     sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -23,7 +23,7 @@ from agent.results import ColdStart, Failure
 from agent.serve.progress import Tick, progress
 from agent.serve.web.page import ColdStartView, Page, UserView, render
 from agent.service import Service
-from retrieval.records import Citation, Event, Profile, Recommendation, Source
+from retrieval.records import Citation, Event, Profile, Recommendation
 
 SAMPLE = Path(__file__).resolve().parents[2] / "retrieval" / "sample"
 STRANGER = "I love slow-burn mysteries set in cold places, can't stand gore, and I'm learning Italian"
@@ -159,19 +159,13 @@ async def _recommend(service: Service, profiles: list[Profile], end: datetime, t
 def _report(
     service: Service, people: list[_Person], tokens: int, stages: Mapping[str, float], seconds: float, page: Path
 ) -> DemoReport:
-    statements = [s for p in people for s in p.profile.statements if s.source is Source.INFERRED]
+    statements = [s for p in people for s in p.profile.statements]
     recs = [(p, r) for p in people for r in p.recommendations]
-    grounded = [
-        s
-        for p in people
-        for s in p.profile.statements
-        if s.source is Source.INFERRED and _grounded(service, p.profile, s.evidence)
-    ]
     valid = [r for p, r in recs if r.reason and all(_cites(service, p.profile, c) for c in r.citations) and r.citations]
     return DemoReport(
         users=len(people),
         statements=len(statements),
-        grounded_share=_share(len(grounded), len(statements)),
+        grounded_share=_share(sum(service.grounded(p.profile) for p in people), len(statements)),
         model_share=_share(sum(s.origin == "model" for s in statements), len(statements)),
         themes=sum(t.active for p in people for t in p.profile.themes),
         recommendations=len(recs),
@@ -186,12 +180,6 @@ def _report(
 
 def _share(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 1.0
-
-
-def _grounded(service: Service, profile: Profile, evidence: tuple[str, ...]) -> bool:
-    """Does all evidence exist, belong to this user and come before the profile's moment? Read back from the store."""
-    found = service.store.events_by_id(profile.user, evidence)
-    return bool(evidence) and len(found) == len(set(evidence)) and all(e.at <= profile.as_of for e in found.values())
 
 
 def _cites(service: Service, profile: Profile, citation: Citation) -> bool:

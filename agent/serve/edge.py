@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from typer.exceptions import Abort, TyperException
 
-from agent.errors import LeitmotifError, LLMError, LLMUnavailableError
+from agent.errors import LeitmotifError
 from agent.serve.schemas import ErrorOut
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-_START = "run `leitmotif llm start`; `leitmotif llm status` says which address is meant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,7 @@ def describe(exc: Exception) -> Problem | None:
         hint = "`leitmotif --help` and `leitmotif COMMAND --help` say what is possible"
         return Problem(_line(exc.format_message()), hint, exc.exit_code)
     if isinstance(exc, LeitmotifError):
-        away = isinstance(exc, LLMUnavailableError) and exc.hint == LLMError.hint
-        return Problem(_line(str(exc)), _START if away else exc.hint, exc.exit_code)
+        return Problem(_line(str(exc)), exc.hint, exc.exit_code)
     if isinstance(exc, OSError):
         return Problem(_line(_os_error(exc)), _os_hint(exc), FAILED)
     return _from_below(exc)

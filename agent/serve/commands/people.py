@@ -82,19 +82,12 @@ def _report(service: Service, found: Sequence[Profile | Failure], seconds: float
         profiles=[ProfileOut.model_validate(p) for p in profiles],
         failures=[FailureOut.model_validate(f) for f in found if isinstance(f, Failure)],
         statements=len(statements),
-        grounded=sum(_grounded(service, p) for p in profiles),
+        grounded=sum(service.grounded(p) for p in profiles),
         by_model=origins.count("model"),
         by_fallback=origins.count("fallback"),
         seconds=seconds,
         users_per_hour=3600 * len(profiles) / max(seconds, 1e-6),
     )
-
-
-def _grounded(service: Service, found: Profile) -> int:
-    """How many statements have all their evidence among the user's own events so far, or are the user's own words."""
-    cited = {e for s in found.statements for e in s.evidence}
-    there = {i for i, e in service.store.events_by_id(found.user, cited).items() if e.at <= found.as_of}
-    return sum(all(e in there for e in s.evidence) and bool(s.evidence or s.origin == "user") for s in found.statements)
 
 
 def themes(
