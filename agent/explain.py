@@ -93,10 +93,11 @@ def _shared(item: Item, statement: Statement, evidence: Sequence[Item]) -> tuple
     return tuple(found)[:FEATURES]
 
 
-def from_data(rec: Recommendation, known: Grounds | None, people: float) -> Recommendation:
-    """`rec` with the plain reason and its citation; `people` chose the item, for one that nothing known speaks for."""
+def from_data(rec: Recommendation, known: Grounds | None, people: float, query: str | None) -> Recommendation:
+    """`rec` with the plain reason and its citation; where nothing known speaks for it, the question or the `people` who
+    chose it are the reason."""
     if known is None:
-        return replace(rec, reason=plain.reason_popular(int(people)))
+        return replace(rec, reason=plain.reason_asked(query) if query else plain.reason_popular(int(people)))
     return replace(rec, reason=plain_reason(known), citations=(known.citation,))
 
 

@@ -29,14 +29,17 @@ class Parts:
         embedder: Embedder,
         llm: LLM,
         signature: tuple[int, str],
+        before: Parts | None,
     ) -> None:
+        """`before`: the parts of the last state, whose index goes on living, since requests in flight may still use it."""
         self.signature = signature
         self._settings = settings
         self._store = store
         self._embedder = embedder
         self._shared = CachedEmbedder(embedder, store, "")
         self._llm = llm
-        self._index: VectorIndex | None = None
+        self._index: VectorIndex | None = before._index if before else None
+        self._ensured = False
 
     @cached_property
     def stats(self) -> CatalogueStats:
@@ -64,6 +67,9 @@ class Parts:
         """The item index, up to date; the first call may embed the whole catalogue and tells `progress` (done, total)."""
         if self._index is None:
             self._index = open_index(self._settings.home / "index", self._store, self._shared, progress)
+        elif not self._ensured:
+            self._index.ensure(self._store, self._shared, progress)
+        self._ensured = True
         return self._index
 
     def close(self) -> None:

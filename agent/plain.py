@@ -104,9 +104,11 @@ def shares(features: Sequence[str]) -> str:
 
 
 def reason_popular(people: int) -> str:
-    """For an item that only its popularity proposes."""
-    return (
-        f"Chosen by {people} others; we know too little about you to say more."
-        if people > 1
-        else "New to the catalogue."
-    )
+    """For an item that nothing known of the user speaks for. `people`: how many chose it."""
+    others = f"Chosen by {people} {'person' if people == 1 else 'people'}" if people else "Not chosen by anybody yet"
+    return f"{others}; we know too little about you to say more."
+
+
+def reason_asked(query: str) -> str:
+    """For an item that only the question speaks for."""
+    return f"Close to what you asked for: “{query}”."

@@ -116,10 +116,20 @@ class Profiler:
         profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=(*steps, *renamed))
         portrait, origin = await self._portrait(profile, previous, history)
         profile = replace(profile, portrait=portrait, portrait_origin=origin, events_seen=seen)
-        self._store.save_statements([s for s in statements if s.source is Source.INFERRED])
+        self._keep(user, statements, replaced, as_of)
+        return self._store.save_profile(profile, version)
+
+    def _keep(self, user: str, statements: Sequence[Statement], replaced: Mapping[str, str], as_of: datetime) -> None:
+        """Save what was inferred. A look back adds what it needs and changes nothing of what holds today."""
+        newest = self._store.profile(user)
+        inferred = [s for s in statements if s.source is Source.INFERRED]
+        if newest is not None and as_of < newest.as_of:
+            known = {s.id for s in self._store.statements(user, include_superseded=True)}
+            self._store.save_statements([s for s in inferred if s.id not in known])
+            return
+        self._store.save_statements(inferred)
         for old, new in replaced.items():
             self._store.supersede(user, old, new)
-        return self._store.save_profile(profile, version)
 
     def _unchanged(self, previous: Profile, seen: int, as_of: datetime) -> bool:
         said = [s for s in previous.statements if s.source is not Source.INFERRED]
@@ -174,7 +184,8 @@ class Profiler:
         folded = fold(written, self._vectors(user, written), self._settings.merge_similarity)
         topics = np.array([history.topic(s) for s in folded], dtype=np.float32)
         gone = contradicted(folded, topics, self._settings.contradiction)
-        held = [s for s in folded if s.id not in gone and not history.outweighed(s)]
+        winners = set(gone.values())  # who has turned away from a thing has liked it more often than not
+        held = [s for s in folded if s.id not in gone and (s.id in winners or not history.outweighed(s))]
         kept = [replace(s, horizon=horizon(history.shown(s), as_of)) for s in held]
         covered = {e: s.id for s in folded for e in s.evidence}
         replaced = {w.id: covered[w.evidence[0]] for w in written if covered[w.evidence[0]] != w.id}

@@ -92,7 +92,9 @@ class Recommender:
         ]
         why = {i: g for i in order[:k] if (g := self._grounds(items[i], known)) is not None}
         found = [replace(r, theme=_theme_of(why.get(r.item), profile) or r.theme) for r in found]
-        found = [from_data(r, why.get(r.item), popularity.get(r.item, 0)) for r in found]
+        if query:  # what is asked for is reason enough; what is known is named only where it speaks to the item
+            why = {i: g for i, g in why.items() if g.shared}
+        found = [from_data(r, why.get(r.item), popularity.get(r.item, 0), query) for r in found]
         return await self._explainer.phrase(profile.user, found, why) if explain and not degraded else found
 
     def known(self, profile: Profile) -> Known:
@@ -109,7 +111,7 @@ class Recommender:
         """What speaks for an item, as a plain sentence and as evidence."""
         found = self._grounds(item, known)
         empty = Recommendation(item.id, 0, 0.0, {})
-        return from_data(empty, found, self._store.popularity().get(item.id, 0)).reason, found
+        return from_data(empty, found, self._store.popularity().get(item.id, 0), None).reason, found
 
     def _vector(self, statement: Statement, events: Mapping[str, Event], rows: Mapping[str, Vectors]) -> Vectors:
         """(dim,) Where a statement points among the items: the mean of its evidence, or its own words without any."""

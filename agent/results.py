@@ -18,6 +18,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Recommended:
+    """Recommendations and the profile that their citations point into (a sketch that is stored nowhere, without an LLM)."""
+
+    profile: Profile
+    recommendations: tuple[Recommendation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ColdStart:
     """What was understood of a self-description, what was left out and why, and what follows from it."""
 

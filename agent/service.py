@@ -3,7 +3,7 @@
     with Service.open(load_settings()) as service:
         service.ingest(path, now=now)
         profile = await service.profile("mara", now=now)
-        found = await service.recommend("mara", k=10, now=now)
+        found = await service.recommend("mara", k=10, now=now)  # .recommendations, .profile
 
 `now` is always given. Use one Service in one event loop.
 """
@@ -11,23 +11,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from agent import coldstart
 from agent.config import Settings
 from agent.errors import LLMUnavailableError, NotFoundError, UsageError
 from agent.llm import LLM
 from agent.parts import Parts
-from agent.results import ColdStart, Counts, Failure, Why, trace
+from agent.results import ColdStart, Counts, Failure, Recommended, Why, trace
 from agent.weights import locate_embedder
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
 from retrieval.readers import ColumnMap, read
-from retrieval.records import Event, EventKind, Item, Profile, Recommendation, Source, Statement, ThemeEvent
+from retrieval.records import Event, EventKind, Item, Profile, Source, Statement, ThemeEvent
 from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -43,7 +45,8 @@ class Service:
         self.settings = settings
         self.store = store
         self._embedder = embedder
-        self._calls: list[LLMCall] = []
+        self._calls: deque[LLMCall] = deque()  # other threads may flush too
+        self._building: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._llm = llm or LLM(settings.llm)
         self._llm.log = self._calls.append
         self._parts: Parts | None = None
@@ -121,8 +124,10 @@ class Service:
         Raises NotFoundError, and LLMUnavailableError where something new has to be written and the LLM is away.
         """
         self._known_user(user)
+        if as_of is not None and as_of > now:
+            raise UsageError(f"as_of {as_of.isoformat()} is in the future")
         try:
-            return await self._up_to_date().profiler.build(user, as_of or now, now)
+            return await self._build(user, as_of or now, now)
         finally:
             self._flush()
 
@@ -140,20 +145,17 @@ class Service:
         """
         gate = asyncio.Semaphore(AT_ONCE)
         done = 0
-        profiler = self._up_to_date().profiler
 
         async def one(user: str) -> Profile | Failure:
             nonlocal done
             async with gate:
                 try:
-                    self._known_user(user)
-                    found: Profile | Failure = await profiler.build(user, as_of or now, now)
+                    found: Profile | Failure = await self.profile(user, as_of=as_of, now=now)
                 except LLMUnavailableError:
                     raise
                 except Exception as exc:  # the edge of a batch: a crashed user is a row, not the end of the run
                     found = Failure(user, f"{type(exc).__name__}: {exc}")
             done += 1
-            self._flush()
             if progress:
                 progress(done, len(users))
             return found
@@ -165,7 +167,6 @@ class Service:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)  # or connections are left half open
-            self._flush()
 
     def themes(self, user: str, *, as_of: datetime | None = None) -> tuple[Profile, list[ThemeEvent]]:
         """The profile that is stored (nothing is written) and the life of its themes so far. Raises NotFoundError."""
@@ -195,8 +196,11 @@ class Service:
 
     async def recommend(
         self, user: str, *, now: datetime, k: int = 10, query: str | None = None, explain: bool = True
-    ) -> list[Recommendation]:
-        """At most `k` items the user has not touched, with reasons. Never waits for an LLM that is away: see `degraded`."""
+    ) -> Recommended:
+        """At most `k` items the user has not touched, with reasons, and the profile that they cite.
+
+        Never waits for an LLM that is away: see `degraded` of each.
+        """
         self._known_user(user)
         if k < 1 or k > 100:
             raise UsageError("k must be from 1 to 100")
@@ -210,7 +214,7 @@ class Service:
             self._flush()
         found = [replace(r, degraded=(*missing, *r.degraded)) for r in found]
         self.store.log_impressions(user, now, found, query)
-        return found
+        return Recommended(profile, tuple(found))
 
     async def cold_start(self, text: str, *, now: datetime, k: int = 10) -> ColdStart:
         """Recommendations for a stranger from a sentence or two about themselves. Nothing of it is stored."""
@@ -261,12 +265,18 @@ class Service:
 
     # Inside --------------------------------------------------------------------------------------------------------
 
+    async def _build(self, user: str, as_of: datetime, now: datetime) -> Profile:
+        """One build a user at a time: two at once would write the same statements twice, and one would lose."""
+        lock = self._building.setdefault(user, asyncio.Lock())
+        async with lock:
+            return await self._up_to_date().profiler.build(user, as_of, now)
+
     async def _profile_or_sketch(self, user: str, now: datetime) -> tuple[Profile, tuple[str, ...]]:
         """The profile up to date; without an LLM the stored one, or a sketch from plain sentences, and what is missing."""
         parts = self._up_to_date()
         try:
             async with asyncio.timeout(self.settings.recommend.deadline_s):
-                return await parts.profiler.build(user, now, now), ()
+                return await self._build(user, now, now), ()
         except (LLMUnavailableError, TimeoutError):
             stored = self.store.profile(user)
             return (stored or await parts.sketcher.sketch(user, now)), ("profile",)
@@ -279,13 +289,13 @@ class Service:
         """The parts that belong to the catalogue as it is now, made anew when it has changed."""
         signature = self.store.catalogue_signature()
         if self._parts is None or self._parts.signature != signature:
-            if self._parts:
-                self._parts.close()
-            self._parts = Parts(self.settings, self.store, self._embedder, self._llm, signature)
+            self._parts = Parts(self.settings, self.store, self._embedder, self._llm, signature, self._parts)
         return self._parts
 
     def _flush(self) -> None:
         """Write the call log. Calls collect in memory, so that no request waits for the disk."""
-        calls, self._calls[:] = list(self._calls), []
+        calls = []
+        while self._calls:
+            calls.append(self._calls.popleft())
         if calls:
             self.store.log_llm_calls(calls)

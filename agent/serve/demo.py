@@ -151,7 +151,7 @@ async def _recommend(service: Service, profiles: list[Profile], end: datetime, t
         found = await service.recommend(profile.user, k=EACH, now=end)
         done += 1
         tick(done, len(profiles))
-        return _Person(profile, tuple(found))
+        return _Person(found.profile, found.recommendations)
 
     return list(await asyncio.gather(*(one(profile) for profile in profiles)))
 

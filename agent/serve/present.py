@@ -26,19 +26,15 @@ from agent.serve.schemas import (
 from retrieval.records import Citation, Event, Item, Profile, Recommendation, ThemeEvent
 
 if TYPE_CHECKING:  # the service imports numpy and more, which `leitmotif --help` should not wait for
-    from agent.results import ColdStart, Counts
+    from agent.results import ColdStart, Counts, Recommended
     from agent.service import Service
     from retrieval.store import IngestSummary
 
 
-def recommendations(
-    service: Service, user: str, query: str | None, k: int, found: Sequence[Recommendation]
-) -> RecommendationsOut:
-    """Call it right after `service.recommend`: the texts of the citations come from the stored profile."""
-    items = _items_of(service, found)
-    profile = service.store.profile(user)
-    out = [recommendation(r, items, profile) for r in found]
-    return RecommendationsOut(user=user, query=query, k=k, items=out, degraded=_missing(found))
+def recommendations(service: Service, user: str, query: str | None, k: int, found: Recommended) -> RecommendationsOut:
+    items = _items_of(service, found.recommendations)
+    out = [recommendation(r, items, found.profile) for r in found.recommendations]
+    return RecommendationsOut(user=user, query=query, k=k, items=out, degraded=_missing(found.recommendations))
 
 
 def cold_start(service: Service, k: int, found: ColdStart) -> ColdStartOut:

@@ -98,10 +98,14 @@ def test_a_dislike_never_speaks_for_an_item() -> None:
     assert best(said("Dislikes mystery films", "noir", Polarity.DISLIKE)) is None
 
 
-def test_nothing_shared_is_no_reason() -> None:
-    assert best(BREAD) is None
+def test_nothing_is_called_shared_that_is_not() -> None:
+    bare = Item("bare", "Bare")
+    for known in (best(BREAD), best(NOIR, item=bare)):
+        assert known is None or known.shared == ()
+
+
+def test_of_a_user_without_likes_nothing_speaks_for_an_item() -> None:
     assert best() is None
-    assert best(NOIR, item=Item("bare", "Bare")) is None
 
 
 def test_what_is_shared_is_true_of_the_item_and_of_the_evidence() -> None:

@@ -99,7 +99,7 @@ def test_a_planted_interest_and_a_planted_dislike_are_found(leitmotif: Leitmotif
 def test_recommendations_are_new_to_the_user_and_cite_statements_that_exist(leitmotif: Leitmotif) -> None:
     statements = {s["id"] for s in leitmotif.json("profile", "mara")["profiles"][0]["statements"]}
     seen = {e["item"] for e in _events("mara").values()}
-    found = leitmotif.json("recommend", "mara", "-k", "5")["recommendations"]
+    found = leitmotif.json("recommend", "mara", "-k", "5")["items"]
     assert len(found) == 5
     for one in found:
         assert one["item"] not in seen
@@ -111,17 +111,17 @@ def test_recommendations_are_new_to_the_user_and_cite_statements_that_exist(leit
 
 
 def test_a_question_steers_the_recommendations(leitmotif: Leitmotif) -> None:
-    found = leitmotif.json("recommend", "mara", "-k", "5", "--query", "learn chess endgames")["recommendations"]
+    found = leitmotif.json("recommend", "mara", "-k", "5", "--query", "learn chess endgames")["items"]
     assert any("chess" in (one["title"] + one["reason"]).lower() for one in found[:3])
 
 
 def test_two_sentences_are_enough_for_a_stranger(leitmotif: Leitmotif) -> None:
     found = leitmotif.json("cold-start", ABOUT_ME, "-k", "8")
-    said = {(s["polarity"], s["text"]) for s in found["profile"]["statements"]}
+    said = {(s["polarity"], s["text"]) for s in found["statements"]}
     assert ("like", "Likes slow-burn mysteries set in cold places") in said
     assert any(polarity == "dislike" and "gore" in text for polarity, text in said)
     assert any("Italian" in text for _, text in said)
-    assert len(found["recommendations"]) == 8
+    assert len(found["items"]) == 8
 
 
 def test_nothing_is_written_twice(leitmotif: Leitmotif) -> None:
@@ -143,7 +143,7 @@ def test_real_film_ratings_give_grounded_profiles_and_unseen_films(leitmotif: Le
     seen = {
         user: {e["item"] for e in films.json("export", user)["tables"]["events"] if e["item"]} for user in users[:1]
     }
-    for one in films.json("recommend", users[0], "-k", "5")["recommendations"]:
+    for one in films.json("recommend", users[0], "-k", "5")["items"]:
         assert one["item"] not in seen[users[0]]
         assert one["citations"]
 
@@ -151,7 +151,7 @@ def test_real_film_ratings_give_grounded_profiles_and_unseen_films(leitmotif: Le
 def test_a_killed_engine_degrades_and_comes_back(leitmotif: Leitmotif) -> None:
     assert leitmotif.json("llm", "start")["ready"]  # a second start is no second engine
     os.killpg(leitmotif.json("llm", "status")["pid"], signal.SIGKILL)
-    found = leitmotif.json("recommend", "mara", "-k", "3")["recommendations"]
+    found = leitmotif.json("recommend", "mara", "-k", "3")["items"]
     assert len(found) == 3
     assert all(one["degraded"] and one["reason"] for one in found)
     refused = leitmotif.json("profile", "teo", code=1)

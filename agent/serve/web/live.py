@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import quote
 
-from agent.errors import NotFoundError
 from agent.serve.web.page import Link, Page, UserView
 from agent.service import Service
-from retrieval.records import Profile
 
 SHOWN = 8  # recommendations on the page
 MOST_PEOPLE = 200  # in the list; anybody else is reached by address
@@ -25,13 +23,9 @@ async def page(service: Service, user: str | None, now: datetime) -> Page:
     if user is None:
         lead = "What people like, in words that can be checked." if counts.users else ""
         return Page("Interests", now, figures if counts.users else (), people=_people(service, None), lead=lead)
-    found = await service.recommend(user, now=now, k=SHOWN)
+    answer = await service.recommend(user, now=now, k=SHOWN)
+    profile, found, steps = answer.profile, answer.recommendations, service.store.theme_events(user)
     missing = {part for r in found for part in r.degraded}
-    try:
-        profile, steps = service.themes(user)
-    except NotFoundError:  # no profile could be written yet
-        profile, steps = Profile(user, now, 0), []
-        missing.add("profile")
     events = service.store.events_by_id(user, {e for s in profile.statements for e in s.evidence})
     ids = {e.item for e in events.values() if e.item} | {r.item for r in found}
     view = UserView(profile, steps, found, service.store.items(ids), events)

@@ -88,7 +88,6 @@ def test_recommend_without_an_llm_says_what_is_missing(filled: Cli, llm: FakeLLM
     ran = filled("recommend", "ann", "-k", 2)
     assert ran.code == 0
     assert "note: ranked without the LLM" in ran.out
-    assert "because of " in ran.out, "titles stand in for a statement that was never stored"
     assert set(filled("recommend", "ann", "-k", 2, "--json").json["degraded"]) >= {"profile", "rerank"}
 
 
