@@ -49,15 +49,20 @@ def grounds(
     """
     best: Grounds | None = None
     best_key = (-1, float("-inf"))
-    for statement in profile.statements:
-        if statement.polarity is not Polarity.LIKE:
-            continue
+    for statement in _alive(profile):
         acts = _nearest_acts(features(item), statement, events, items)
         shared = _shared(item, statement, [i for _, i in acts])
         key = (min(len(shared), FEATURES), nearness.get(statement.id, 0.0))
         if (acts or not statement.evidence) and key > best_key:
             best, best_key = Grounds(item, statement, tuple(acts[:CITED_ITEMS]), shared), key
     return best
+
+
+def _alive(profile: Profile) -> list[Statement]:
+    """The likes that active themes rest on; all likes of a user without any. What faded or was a gift is no reason."""
+    likes = [s for s in profile.statements if s.polarity is Polarity.LIKE]
+    active = {i for theme in profile.themes if theme.active for i in theme.statements}
+    return [s for s in likes if s.id in active] or likes
 
 
 def _nearest_acts(
@@ -152,7 +157,7 @@ def plain_reason(known: Grounds) -> str:
 
 
 def _because(known: Grounds) -> str:
-    return plain.because([plain.act(event, item) for event, item in known.acts], known.statement.facet)
+    return plain.because(known.acts, known.statement.facet)
 
 
 def _notes(item: Item) -> str:

@@ -4,7 +4,8 @@
 
 vLLM takes log-probabilities before processors change the logits, so they are the model's own. Unlike `prompt_logprobs` this
 keeps the prefix cache: one context and many continuations cost the context once. The forced text ends with the end token;
-what comes back is a log-probability for each token of the text and one for that end. Loaded by the engine (agent/vllm_command.py).
+what comes back is a log-probability for each token of the text and one for that end. vLLM loads this by name, as
+agent/vllm_command.py says; nothing of ours imports it.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 vLLM by itself imports itself three to four times in turn: server, model inspection, engine core, worker. Here it is
 imported once and the engine core is forked from that, with the worker inside. `--plain` leaves vLLM as it is;
-agent/engine.py falls back on it. Measurements: docs/decisions/0002-embedded-engine.md. Imports nothing of ours, as it runs
-as a script in a process of its own.
+agent/engine.py falls back on it. Measurements: docs/decisions/0002-embedded-engine.md. A script for a process of its own:
+of ours, only agent/forcing.py comes into it, when vLLM loads it by name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # What the engine core imports on its own otherwise, after the fork and so beyond what is shared.
@@ -51,6 +52,7 @@ def share_one_import() -> None:
 
 
 def main() -> None:
+    sys.path.append(str(Path(__file__).resolve().parents[1]))  # for agent.forcing; last, so that it hides nothing
     plain = "--plain" in sys.argv
     if plain:
         sys.argv.remove("--plain")

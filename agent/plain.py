@@ -84,14 +84,28 @@ def tidy(text: str) -> str:
 
 def act(event: Event, item: Item) -> str:
     """What the user did, to be read after "you": "rated The Long Thaw 4.5"."""
+    verb, what = _did(event, item)
+    return f"{verb} {what}"
+
+
+def _did(event: Event, item: Item) -> tuple[str, str]:
     if event.kind is EventKind.RATE and event.value is not None:
-        return f"rated {item.title} {event.value:g}"
-    return f"{_DID.get(event.kind, 'chose')} {item.title}"
+        return "rated", f"{item.title} {event.value:g}"
+    return _DID.get(event.kind, "chose"), item.title
 
 
-def because(acts: Sequence[str], said: str) -> str:
-    """The first half of a reason: what the user did, or else what they said of themselves."""
-    return f"You {enumerate_words(acts[:2])}" if acts else f"You told us of “{said}”"
+def because(acts: Sequence[tuple[Event, Item]], said: str) -> str:
+    """The first half of a reason: what the user did, or else what they said of themselves.
+
+    "You rated The Long Thaw 4.5 and Whiteout 4"; one verb for several acts of a kind.
+    """
+    if not acts:
+        return f"You told us of “{said}”"
+    by_verb: dict[str, list[str]] = {}
+    for event, item in acts[:2]:
+        verb, what = _did(event, item)
+        by_verb.setdefault(verb, []).append(what)
+    return "You " + enumerate_words([f"{verb} {enumerate_words(what)}" for verb, what in by_verb.items()])
 
 
 def shares(features: Sequence[str]) -> str:

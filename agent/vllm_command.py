@@ -48,6 +48,7 @@ def plan_vllm(settings: Settings, progress: Progress) -> list[Launch]:
         "kv-cache-memory-bytes": str(int(engine.kv_cache_gib * 2**30)),
         "generation-config": "vllm",  # sampling is decided by our requests alone
         "allowed-origins": "[]",  # vLLM would let every web page that is open on this machine use it
+        "logits-processors": "agent.forcing:Forcing",
         "structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
     }
     flags = ["--enforce-eager", "--enable-prompt-tokens-details", "--disable-uvicorn-access-log"]

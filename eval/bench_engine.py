@@ -4,8 +4,9 @@
     python -m eval.bench_engine --rounds 3 --only decode prefill
 
 Parts: `decode` (new tokens a second at 1, 16 and 64 requests at once), `prefill` (prompt tokens a second, nothing shared),
-`fewshot` (our real use: a shared few-shot prefix, four samples each), `scoring` (prompt log-probabilities against single-token
-scoring behind a shared prefix), `texts` (greedy answers, to compare two kinds of weights). Medians over the rounds.
+`fewshot` (our real use: a shared few-shot prefix, four samples each), `scoring` (how likely is a text: prompt
+log-probabilities, forced text and single tokens behind a shared prefix), `texts` (greedy answers, to compare two kinds of
+weights). Medians over the rounds.
 """
 
 from __future__ import annotations
@@ -157,29 +158,21 @@ async def fewshot(server: Server, round_: int) -> dict[str, Any]:
 
 
 async def scoring(server: Server, round_: int) -> dict[str, Any]:
-    shared = filler(round_, 280)
-    ids = list(range(330, 350))
+    """Seconds for 64 continuations of 3 to 8 tokens after one context of about 300, in the three ways there are."""
+    context = filler(round_, 280) + "\nNext:"
+    titles = [f" {SEGMENTS[i % len(SEGMENTS)].split('; ')[0]}" for i in range(64)]
 
-    def likelihood(i: int) -> Awaitable[Any]:
+    def ask(prompt: str, max_tokens: int, **options: Any) -> Awaitable[Any]:
         return server.client.completions.create(
-            model=server.model,
-            prompt=filler(round_ * 1000 + i, 72),
-            max_tokens=1,
-            temperature=0,
-            extra_body={"prompt_logprobs": 0},
+            model=server.model, prompt=prompt, max_tokens=max_tokens, temperature=0, logprobs=0, extra_body=options
         )
 
-    def single(i: int, **options: Any) -> Awaitable[Any]:
-        prompt = f"{shared} Item {i} {filler(i, 12)}:"
-        return server.client.completions.create(
-            model=server.model, prompt=prompt, max_tokens=1, temperature=0, extra_body=options
-        )
-
-    _, whole = await _together([likelihood(i) for i in range(64)])
-    await single(0, logprob_token_ids=ids)  # the shared prefix is cached from here on
-    _, one = await _together([single(i, logprob_token_ids=ids) for i in range(64)])
-    _, uncached = await _together([single(i, prompt_logprobs=0) for i in range(64)])
-    return {"prompt_logprobs_80_s": whole, "single_token_shared_300_s": one, "prompt_logprobs_shared_300_s": uncached}
+    await ask(context, 1)  # the context is cached from here on, for those that can use it
+    _, single = await _together([ask(context + title, 1, logprob_token_ids=list(range(330, 350))) for title in titles])
+    _, forced = await _together([ask(context, 32, vllm_xargs={"force": title}) for title in titles])
+    _, prompt = await _together([ask(context + title, 1, prompt_logprobs=0) for title in titles])
+    _, short = await _together([ask(filler(99 * i, 65) + titles[i], 1, prompt_logprobs=0) for i in range(64)])
+    return {"single_token_s": single, "forced_s": forced, "prompt_logprobs_s": prompt, "prompt_logprobs_80_s": short}
 
 
 async def texts(server: Server, round_: int) -> dict[str, Any]:

@@ -98,9 +98,13 @@ def contradicted(statements: Sequence[Statement], topics: Vectors, similarity: f
 
 
 def horizon(events: Sequence[Event], as_of: datetime) -> Horizon:
-    """Long when the evidence spans two months; one-off when it is a burst of purchases that has been quiet since."""
+    """Long when the evidence spans two months; one-off when it is a burst of purchases that has been quiet since.
+
+    `events` in time order. A burst counts as purchases when half of its items were bought, however often they were looked at.
+    """
     first, last = events[0].at, events[-1].at
-    bought = sum(e.kind is EventKind.PURCHASE for e in events)
-    if last - first <= BURST and 2 * bought >= len(events) and as_of - last >= QUIET:
+    items = {e.item for e in events if e.item is not None}
+    bought = {e.item for e in events if e.kind is EventKind.PURCHASE}
+    if last - first <= BURST and bought and 2 * len(bought) >= len(items) and as_of - last >= QUIET:
         return Horizon.ONE_OFF
     return Horizon.LONG if last - first >= LONG_FROM else Horizon.SHORT

@@ -13,9 +13,12 @@ Only what would go over the wire is made here.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import json
 import re
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -321,14 +324,31 @@ def make_service(
 ) -> Service:
     """A service on `records` (default: the catalogue and the three people) that loads no model. Close it, or use `with`.
 
-    `profile` and `recommend` change single settings. The same `tmp_path` opens the same home again.
+    `profile` and `recommend` change single settings. The same `tmp_path` opens the same home again, as it was left.
     """
+    home = tmp_path / "home"
+    if records is None and not home.exists():
+        shutil.copytree(_prepared(), home)
     settings = Settings(
-        home=tmp_path / "home",
-        profile=ProfileSettings(**(profile or {})),
-        recommend=RecommendSettings(**(recommend or {})),
+        home=home, profile=ProfileSettings(**(profile or {})), recommend=RecommendSettings(**(recommend or {}))
     )
-    settings.home.mkdir(parents=True, exist_ok=True)
-    service = Service(settings, Store(settings.db_url), HashEmbedder(256), llm or FakeLLM())
-    service.ingest_records([*catalogue(), *people()] if records is None else records)
+    service = _open(settings, llm or FakeLLM())
+    if records is not None:
+        service.ingest_records(records)
     return service
+
+
+def _open(settings: Settings, llm: LLM) -> Service:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return Service(settings, Store(settings.db_url), HashEmbedder(256), llm)
+
+
+@cache
+def _prepared() -> Path:
+    """A home with the catalogue and the people in it, indexed: copying it is ten times faster than making it."""
+    home = Path(tempfile.mkdtemp(prefix="leitmotif-")) / "home"
+    atexit.register(shutil.rmtree, home.parent, ignore_errors=True)
+    with _open(Settings(home=home), FakeLLM()) as service:
+        service.ingest_records([*catalogue(), *people()])
+        service.prepare()
+    return home

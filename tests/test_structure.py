@@ -21,10 +21,10 @@ LONG_FUNCTIONS = {
 }
 PLACES = {
     "chromadb": ("retrieval/index.py",),
-    "vllm": ("agent/launcher.py", "agent/vllm_command.py"),
+    "vllm": ("agent/launcher.py", "agent/vllm_command.py", "agent/forcing.py"),  # these run inside the server
     "openai": ("agent/llm.py", "agent/chat", "agent/serve/", "eval/bench"),
     "sqlalchemy": ("retrieval/", "agent/config.py"),
-    "torch": ("agent/convert.py", "agent/tune", "eval/"),
+    "torch": ("agent/convert.py", "agent/forcing.py", "agent/tune", "eval/"),
 }
 
 

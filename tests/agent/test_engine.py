@@ -247,6 +247,7 @@ def test_vllm_plan_binds_loopback_offline_on_every_core(settings: Settings, monk
     assert f"--model {settings.home / 'w8a8'}" in command
     assert quick.env["VLLM_CPU_OMP_THREADS_BIND"] == "1,3"
     assert quick.env["HF_HUB_OFFLINE"] == quick.env["DO_NOT_TRACK"] == quick.env["VLLM_NO_USAGE_STATS"] == "1"
+    assert "--no-enable-chunked-prefill" in command  # or a seeded request ends the engine
     assert quick.env["GOMP_CPU_AFFINITY"] == "1 3"
     assert [part for part in plain.command if part != "--plain"] == quick.command
     assert "GOMP_CPU_AFFINITY" not in plain.env

@@ -73,7 +73,7 @@ def found() -> Grounds:
 def phrase(llm: FakeLLM) -> tuple[Recommendation, Explainer]:
     explainer = Explainer(llm, HashEmbedder(256).embed)
     known = found()
-    rec = from_data(PLAIN, known, 0)
+    rec = from_data(PLAIN, known, people=0, query=None)
     [done] = asyncio.run(explainer.phrase("ann", [rec], {NEW.id: known}))
     return done, explainer
 
@@ -151,8 +151,14 @@ def test_a_plain_reason_names_what_the_user_did_and_what_is_shared() -> None:
 
 
 def test_an_item_that_nothing_speaks_for_has_a_reason_without_citations() -> None:
-    rec = from_data(PLAIN, None, 12)
+    rec = from_data(PLAIN, None, people=12, query=None)
     assert "12" in rec.reason
+    assert rec.citations == ()
+
+
+def test_an_item_that_only_the_question_speaks_for_says_so() -> None:
+    rec = from_data(PLAIN, None, people=12, query="cold places")
+    assert "cold places" in rec.reason
     assert rec.citations == ()
 
 
@@ -202,6 +208,6 @@ def test_the_text_of_an_item_does_not_reach_the_model(llm: FakeLLM) -> None:
 
 
 def test_nobody_is_asked_about_an_item_that_nothing_speaks_for(llm: FakeLLM) -> None:
-    rec = from_data(PLAIN, None, 3)
+    rec = from_data(PLAIN, None, people=3, query=None)
     assert asyncio.run(Explainer(llm, HashEmbedder(64).embed).phrase("ann", [rec], {})) == [rec]
     assert llm.requests == 0

@@ -25,7 +25,7 @@ WRITE = library.parse(
     "---\nname: write\nversion: 1\ninputs: [notes]\noutput: SentenceOut\n---\n## system\nBe brief.\n## user\n{{ notes }}\n",
     "write.v1.md",
 )
-ASK = {"notes": "jazz, secret-hobby"}
+ASK: dict[str, Any] = {"notes": "jazz, secret-hobby"}
 GOOD = '{"text":"Likes jazz"}'
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.service import Service
-from retrieval.records import Item, Origin, Recommendation
+from retrieval.records import Event, Item, Origin, Recommendation
 from tests.fakes import NOW, FakeLLM, act, catalogue, make_service, people
 
 ITEMS = {item.id: item for item in catalogue()}
@@ -135,6 +135,6 @@ def test_the_future_does_not_make_items_popular(tmp_path: Path) -> None:
     strict=True, reason="Wants.fresh is never filled, so that without themes only what others took is proposed"
 )
 def test_a_user_of_whom_nothing_can_be_said_gets_something_new(tmp_path: Path) -> None:
-    records = [*catalogue(), Item("bare", "Bare"), act("zoe", 1, "bare")]
+    records: list[Item | Event] = [*catalogue(), Item("bare", "Bare"), act("zoe", 1, "bare")]
     with make_service(tmp_path, None, records) as service:
         assert found(service, "zoe", k=5)

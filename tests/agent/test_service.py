@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def test_new_items_are_found_at_once(service: Service) -> None:
 
 
 def test_an_unknown_user_is_told_everywhere(service: Service) -> None:
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: asyncio.run(service.profile("nobody", now=NOW)),
         lambda: asyncio.run(service.recommend("nobody", now=NOW)),
         lambda: service.themes("nobody"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def test_folding_twice_changes_nothing(statements: list[Statement]) -> None:
 
 
 @given(STATEMENTS, st.randoms())
-def test_the_order_of_the_statements_does_not_matter(statements: list[Statement], random: st.Random) -> None:
+def test_the_order_of_the_statements_does_not_matter(statements: list[Statement], random: Random) -> None:
     shuffled = random.sample(statements, len(statements))
     found = [fold(group, vectors_of(group), NEAR) for group in (statements, shuffled)]
     assert [(s.id, s.text, s.first_at, s.last_at) for s in found[0]] == [

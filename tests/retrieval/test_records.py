@@ -15,7 +15,7 @@ RECORDS = [found for found in vars(records).values() if isinstance(found, type) 
 
 @pytest.mark.parametrize("record", RECORDS)
 def test_records_cannot_be_changed(record: type) -> None:
-    made = object.__new__(record)
+    made: object = object.__new__(record)
     with pytest.raises((FrozenInstanceError, AttributeError)):
         setattr(made, fields(record)[0].name, "x")
 
