@@ -25,19 +25,23 @@ from retrieval.themes import theme_id
 
 MOST_CHARS = 2000
 MOST_STATEMENTS = 12
+_SUBJECT = r"i\b|i['’]m|i['’]ve|can['’]?t|cannot|never|not\b|no\b|hate|avoid|dislike|please\b|don['’]?t"
+_LIKING = r"love|like|enjoy|prefer|adore"
 _SENTENCE = re.compile(r"[.!?;\n。！？；]+")
 _CLAUSE = re.compile(
-    r",?\s+(?:but|though|although|while|yet)\s+"
-    r"|,\s*(?:and\s+)?(?=(?:i\b|i['’]m|i['’]ve|can['’]?t|cannot|never|not\b|no\b|hate|love|like|enjoy|avoid|dislike|please\b"
-    r"|don['’]?t))"
-    r"|\s+and\s+(?=(?:i\b|i['’]m|can['’]?t|cannot|never|hate|avoid|dislike|don['’]?t))",
+    rf",?\s+(?:but|though|although|while|yet)\s+|[,，]\s*(?:and\s+)?(?=(?:{_SUBJECT}|{_LIKING}))"
+    rf"|\s+and\s+(?=(?:{_SUBJECT}|{_LIKING}))|\s+(?=without\b)",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
-    r"\b(can(?:['’]?t|not) (?:stand|bear|take)|hate[sd]?|dislike[sd]?|detest|loathe|avoid(?:ing)?|(?:do|did)(?:n['’]?t| not)"
-    r"(?: really| much)? (?:like|enjoy|want|care for|need)|not (?:into|interested in|a fan of|keen on|really into)|never"
-    r"|no more|no|without|sick of|tired of|bored of|allergic to|nothing with|please no|not)\b",
+    r"\b(?:(?:can(?:['’]?t|not)|(?:do|did|does|would|could|wo)n['’]?t|(?:do|did|does|would|could|will) not)"
+    r"(?: really| much| even| ever)*(?: (?:like|enjoy|want|care (?:for|about)|need|watch|read|play|listen to|stand|bear|take))?"
+    r"|hate[sd]?|dislike[sd]?|detest|loathe|avoid(?:ing)?|never|no more|no|without|sick of|tired of|bored of|allergic to"
+    r"|not (?:an? )?(?:(?:big|huge|great|really|that|very) )*(?:into|interested in|fan of|keen on|fond of)|nothing with|not)\b",
     re.IGNORECASE,
+)
+_NOT_FOR_ME = re.compile(
+    r"^(?P<what>.+?)\s+(?:is|are)(?:n['’]?t| not)\s+(?:for me|my (?:thing|cup of tea|kind of \w+))\W*$", re.IGNORECASE
 )
 _LEARNING = re.compile(
     r"\b(?:learn(?:ing)?|studying|practising|practicing|trying to get better at|taking up)\b", re.IGNORECASE
@@ -50,18 +54,24 @@ _POSITIVE = re.compile(
 )
 _FILLER = re.compile(
     r"^(?:(?:i|we|am|'m|’m|have|'ve|’ve|do|been|also|really|just|quite|very|so|all|always|mostly|usually|lately|much|a|an|the|some"
-    r"|any|anything|things?|stuff|big|huge|to|for|with|of|my|is|are|about|lot|lots|and|or|please|currently|now|watch|read|play|listen)\b|[\s,:'’-])+",
+    r"|any|anything|things?|stuff|big|huge|to|for|with|of|my|is|are|about|lot|lots|and|or|please|currently|now|watch|read|play"
+    r"|listen)\b|[\s,:'’-])+",
     re.IGNORECASE,
 )
+_LIST = re.compile(r"[,，、]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A piece of a self-description: the copied words, what they say, and whether they tell of learning something."""
+    """A piece of a self-description: the copied words, what they say, and whether they tell of learning something.
+
+    `said` is the piece before anything was cut off it: what the guard must see.
+    """
 
     span: str
     polarity: Polarity | None
     learning: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +93,20 @@ def clauses(text: str) -> list[Clause]:
 
 def _members(part: str) -> list[Clause]:
     """One clause, or one for each member of its list: "I like jazz, hiking and old films" has three."""
+    turned_down = _NOT_FOR_ME.match(part)
+    if turned_down:
+        return [Clause(_FILLER.sub("", turned_down["what"]).strip(), Polarity.DISLIKE, said=part)]
     negative, positive, learning = _NEGATIVE.search(part), _POSITIVE.search(part), _LEARNING.search(part)
     cue = negative or learning or positive
     says = Polarity.DISLIKE if negative else Polarity.LIKE if cue else None
-    rest = part[cue.end() :] if cue else part
-    spans = [
-        _FILLER.sub("", piece).strip(" ,'\"") for piece in re.split(r",\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+", rest)
-    ]
-    return [Clause(span, says, learning is not None and not negative) for span in spans if len(span) > 1]
+    lead, rest = (part[: cue.end()], part[cue.end() :]) if cue else ("", part)
+    found = []
+    for piece in _LIST.split(rest):
+        span = _FILLER.sub("", piece).strip(" ,'\"")
+        if len(span) > 1 or (span and not span.isascii()):
+            found.append(Clause(span, says, learning is not None and not negative, f"{lead}{piece}"))
+        lead = ""
+    return found
 
 
 async def read(text: str, user: str, now: datetime, llm: LLM) -> Reading:
@@ -104,7 +120,7 @@ async def read(text: str, user: str, now: datetime, llm: LLM) -> Reading:
     ignored: list[tuple[str, str]] = []
     statements: list[Statement] = []
     for clause in clauses(text):
-        problem = guard.harmful(clause.span)
+        problem = guard.harmful(clause.said) or guard.harmful(clause.span)
         if problem is None and len(statements) >= MOST_STATEMENTS:
             problem = "too many"
         if problem:

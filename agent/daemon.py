@@ -18,6 +18,7 @@ from pathlib import Path
 
 _POLL_S = 0.05
 _TELLING = re.compile(r"(\w*(?:Error|Exception|Killed)\b: *\S.*)$")
+_TELLING_LENGTH = 300
 _SECOND_HAND = "Engine core initialization failed"  # vLLM repeats this after the line that says why
 
 
@@ -101,8 +102,8 @@ def telling_line(log: Path) -> str:
     for line in reversed(lines):
         found = _TELLING.search(line)
         if found and _SECOND_HAND not in line:
-            return found.group(1)
-    return lines[-1] if lines else "its log is empty"
+            return found.group(1)[:_TELLING_LENGTH]
+    return lines[-1][:_TELLING_LENGTH] if lines else "its log is empty"
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -140,7 +140,7 @@ class Explainer:
             return None  # nothing to say that the data does not say better
         prompt = library.load("explain")
         answers: list[Answer[SentenceOut]] = await self._llm.complete(
-            prompt, n=2, user=user, shared=", ".join(known.shared), item=_notes(known.item)
+            prompt, n=2, user=user or None, shared=", ".join(known.shared), item=_notes(known.item)
         )
         for answer in sorted(answers, key=lambda a: -a.logprob):
             text = plain.lower(plain.tidy(answer.output.text))

@@ -22,7 +22,7 @@ EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 NEAR = 0.5  # cosine of MiniLM word vectors: "suspense" and "thriller" .52, "cooking" and "recipes" .62, unrelated < .35
 LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
+_MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}()*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
 _INSTRUCTION = re.compile(
     r"\b(ignore|disregard|forget|override)\b.{0,40}\b(previous|above|prior|instruction|other|all|everything|rules?|entries)"
     r"|\b(system|developer) prompt\b|\byou (are|must|should) now\b|\bas an ai\b|\brank (this|me|it)\b"
@@ -30,12 +30,12 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _SENSITIVE = re.compile(
-    r"\b(christian|muslim|islamic|jewish|hindu|buddhist|catholic|atheist|religious|gay|lesbian|bisexual|transgender|queer"
+    r"\b((?:christian|muslim|islamic|jewish|hindu|buddhist|catholic|atheist|religious|gay|lesbian|bisexual|transgender|queer"
     r"|heterosexual|homosexual|pregnan\w+|diabet\w+|depress(?:ion|ed)|autis\w+|disab(?:led|ility)|cancer|hiv"
     r"|mental(?:ly)? ill\w*"
-    r"|republican|democrat|conservative|liberal|socialist|left-wing|right-wing|immigrant|ethnic\w*|african|asian|hispanic|latino"
-    r"|(?:young|old|elderly|middle-aged|teenage|adolescent) (?:man|woman|male|female|person|people|adult|boy|girl"
-    r"|mother|father)"
+    r"|republican|democrat|conservative|liberal|socialist|immigrant|african|asian|hispanic|latino)s?|left-wing|right-wing|ethnic\w*"
+    r"|(?:young|old|elderly|middle-aged|teenage|adolescent) (?:m[ae]n|wom[ae]n|(?:male|female|person|adult|boy|girl"
+    r"|mother|father)s?|people)"
     r"|(?:his|her|their) (?:age|gender|sex|race|religion|income|salary)"
     r"|(?:he|she) (?:is|has|was)|years old|poor person|wealthy person|low income|high income)\b",
     re.IGNORECASE,
@@ -151,9 +151,11 @@ def unsupported(text: str, evidence: Support, embed: EmbedTexts) -> list[str]:
     if not evidence.domains:  # a catalogue that does not say what its items are: "films" cannot be wrong
         left = [w for w in left if w not in DOMAINS and w not in DOMAINS.values()]
     coined = [w for w in left if not set(w.split("-")) <= evidence.known]
-    if coined or not left or not evidence.features:
+    # what only the user's queries say must not be embedded here: these vectors are kept as the catalogue's
+    features = [f for f in evidence.features if evidence.known.issuperset(p for w in words(f) for p in w.split("-"))]
+    if coined or not left or not features:
         return coined or left
-    similarity = embed(left) @ embed(evidence.features).T
+    similarity = embed(left) @ embed(features).T
     return [w for w, row in zip(left, similarity, strict=True) if float(row.max()) < NEAR]
 
 
@@ -171,10 +173,12 @@ def coverage(text: str, features: Sequence[str]) -> float:
     return sum(named) / sum(weights) if weights else 0.0
 
 
+_EMPTY = stems([*DOMAINS, *DOMAINS.values(), *_GLUE])
+
+
 def vacuous(text: str, evidence: Support) -> bool:
     """Names no feature of the evidence, only kinds of things ("likes films")."""
-    specific = stems(evidence.features)
-    return not any(stem in specific for stem in stems([text]) - stems([*DOMAINS, *DOMAINS.values(), *_GLUE]))
+    return not (stems([text]) - _EMPTY) & stems(evidence.features)
 
 
 def _stem_known(word: str, evidence: Support) -> bool:

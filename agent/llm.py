@@ -31,6 +31,7 @@ from agent.protocol import (
     Usage,
     build_request,
     continuation_logprob,
+    defused,
     parse_chat,
 )
 from prompts.library import Message, Prompt
@@ -102,7 +103,8 @@ class LLM:
             label = _Label(ref, prefix + continuation, "score", user)
             async with self._gate:
                 started = time.monotonic()
-                raw = await self._score(prefix + continuation)
+                with self._told(label, started):
+                    raw = await self._score(prefix + continuation)
             self._record(label, raw.usage, started, "ok", "stop")
             return continuation_logprob(raw.tokens, continuation)
 
@@ -120,7 +122,8 @@ class LLM:
         """Send once and validate: the raw answer, the valid answers, and the last problem."""
         async with self._gate:
             started = time.monotonic()
-            raw = await self._chat(request)
+            with self._told(label, started):
+                raw = await self._chat(request)
         answers, problem = parse_chat(raw, prompt)
         outcome: Outcome = "invalid" if not answers else "ok" if label.attempt == 1 else "repaired"
         self._record(label, raw.usage, started, outcome, raw.choices[0].finish_reason if raw.choices else "none")
@@ -129,20 +132,33 @@ class LLM:
     async def _chat(self, request: ChatRequest) -> RawChat:
         with _normalised():
             response = await self._client.chat.completions.create(**request.body())
-        return RawChat(tuple(_choice(c) for c in response.choices), _usage(response.usage))
+        return RawChat(tuple(_choice(c) for c in _choices(response)), _usage(response.usage))
 
     async def _score(self, text: str) -> RawScore:
         with _normalised():
             response = await self._client.completions.create(
-                model=self.settings.model, prompt=text, max_tokens=1, temperature=0, extra_body={"prompt_logprobs": 0}
+                model=self.settings.model,
+                prompt=defused(text),
+                max_tokens=1,
+                temperature=0,
+                extra_body={"prompt_logprobs": 0},
             )
-        entries = getattr(response.choices[0], "prompt_logprobs", None) if response.choices else None
+        entries = getattr(_choices(response)[0], "prompt_logprobs", None)
         if entries is None:
             raise LLMUnsupportedError(
                 "the server does not report prompt log-probabilities", hint="ranking by likelihood needs a vLLM server"
             )
         found = (next(iter(entry.values())) for entry in entries if entry)
         return RawScore(tuple((str(e["decoded_token"]), float(e["logprob"])) for e in found), _usage(response.usage))
+
+    @contextmanager
+    def _told(self, label: _Label, started: float) -> Iterator[None]:
+        """Log a request that found nobody."""
+        try:
+            yield
+        except LLMUnavailableError:
+            self._record(label, Usage(), started, "unavailable", "none")
+            raise
 
     def _record(self, label: _Label, usage: Usage, started: float, outcome: Outcome, finish: str) -> None:
         if self.log is None:
@@ -167,6 +183,14 @@ class LLM:
         )
 
 
+def _choices(response: Any) -> Sequence[Any]:
+    """The answer's choices. A web page or another service answers 200 too; that is what a wrong base_url looks like."""
+    found: Sequence[Any] | None = getattr(response, "choices", None)
+    if not found:
+        raise LLMError("what answered is not an OpenAI-compatible LLM server", hint="check the setting llm.base_url")
+    return found
+
+
 def _choice(choice: Choice) -> RawChoice:
     entries = choice.logprobs.content if choice.logprobs and choice.logprobs.content else []
     tokens = tuple((entry.token, entry.logprob) for entry in entries)
@@ -189,6 +213,8 @@ def _normalised() -> Iterator[None]:
         raise LLMUnavailableError("the LLM did not answer in time") from exc
     except openai.APIConnectionError as exc:
         raise LLMUnavailableError("the LLM server cannot be reached") from exc
+    except (openai.APIResponseValidationError, ValueError) as exc:
+        raise LLMError("what answered does not speak JSON", hint="check the setting llm.base_url") from exc
     except openai.APIStatusError as exc:
         if exc.status_code in (408, 409, 429) or exc.status_code >= 500:
             raise LLMUnavailableError(f"the LLM server answered {exc.status_code}") from exc

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from functools import cached_property
 
 from agent.config import Settings
@@ -16,7 +18,17 @@ from retrieval.exact import VectorIndex
 from retrieval.features import CatalogueStats, catalogue_stats
 from retrieval.index import open_index
 from retrieval.lexical import Lexical
+from retrieval.records import Item
 from retrieval.store import Store
+
+FRESH = 200
+
+
+def newest(items: Iterable[Item]) -> list[tuple[datetime | None, str]]:
+    """The FRESH latest items with the time of their publication, latest first; those without a time come last."""
+    dated = [(item.published_at, item.id) for item in items]
+    known = sorted(((at, i) for at, i in dated if at is not None), key=lambda pair: (-pair[0].timestamp(), pair[1]))
+    return [*known, *sorted((at, i) for at, i in dated if at is None)][:FRESH]
 
 
 class Parts:
@@ -60,7 +72,14 @@ class Parts:
         lexical = Lexical(self._store.iter_items())
         reranker, explainer = Reranker(self._llm, self._store), Explainer(self._llm, self._shared.embed)
         return Recommender(
-            self._store, self.index(), lexical, self._embedder, reranker, explainer, self._settings.recommend
+            self._store,
+            self.index(),
+            lexical,
+            self._embedder,
+            reranker,
+            explainer,
+            self._settings.recommend,
+            newest(self._store.iter_items()),
         )
 
     def index(self, progress: Progress | None = None) -> VectorIndex:

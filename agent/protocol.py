@@ -40,7 +40,7 @@ class ChatRequest:
         """The keyword arguments of `chat.completions.create`."""
         return {
             "model": self.model,
-            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
+            "messages": [{"role": m.role, "content": defused(m.content)} for m in self.messages],
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "frequency_penalty": self.frequency_penalty,
@@ -131,15 +131,23 @@ def parse_chat(raw: RawChat, prompt: Prompt) -> tuple[list[Answer[Any]], str]:
     return answers, problem
 
 
+def defused(text: str) -> str:
+    """`text` without the control tokens of chat templates (`<|im_end|>`): servers read them even inside a message."""
+    return text.replace("<|", "< |")
+
+
 def continuation_logprob(tokens: Sequence[tuple[str, float]], continuation: str) -> float:
-    """Mean log-probability per token of the last tokens, those that spell `continuation`."""
+    """Mean log-probability per token of the last tokens, those that spell `continuation`.
+
+    Counted in UTF-8 bytes, since tokens may be parts of a character; such a part is decoded as U+FFFD and counts as one.
+    """
     taken: list[float] = []
-    length = 0
+    left = len(continuation.encode())
     for text, logprob in reversed(tokens):
-        if length >= len(continuation):
+        if left <= 0:
             break
         taken.append(logprob)
-        length += len(text)
+        left -= sum(1 if char == "\ufffd" else len(char.encode()) for char in text)
     return _mean(taken)
 
 

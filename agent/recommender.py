@@ -59,7 +59,9 @@ class Recommender:
         reranker: Reranker,
         explainer: Explainer,
         settings: RecommendSettings,
+        newest: Sequence[tuple[datetime | None, str]],
     ) -> None:
+        """`newest`: items with the time of their publication, latest first."""
         self._store = store
         self._index = index
         self._lexical = lexical
@@ -67,6 +69,7 @@ class Recommender:
         self._reranker = reranker
         self._explainer = explainer
         self._settings = settings
+        self._newest = newest
 
     async def recommend(
         self, profile: Profile, *, k: int, query: str | None, explain: bool, now: datetime, muted: frozenset[str]
@@ -74,11 +77,12 @@ class Recommender:
         """At most `k` items the user has not touched, best first. `muted`: theme ids that must not propose anything."""
         known = self.known(profile)
         popularity = self._store.popularity(until=now)
-        wants = self._wants(known, query, popularity, muted)
+        wants = self._wants(known, query, popularity, muted, now)
         pool = candidates(wants, self._index, self._lexical, pool=self._settings.pool)
         top = self._diverse(pool, max(k, self._settings.rerank))
         items = self._store.items([c.item for c in top])
-        scores, degraded = await self._llm_scores(known, [items[c.item] for c in top], query)
+        until = asyncio.get_running_loop().time() + self._settings.deadline_s
+        scores, degraded = await self._llm_scores(known, [items[c.item] for c in top], query, until)
         by_id = {c.item: c for c in top}
         order = bounded(
             [c.item for c in top],
@@ -95,7 +99,17 @@ class Recommender:
         if query:  # what is asked for is reason enough; what is known is named only where it speaks to the item
             why = {i: g for i, g in why.items() if g.shared}
         found = [from_data(r, why.get(r.item), popularity.get(r.item, 0), query) for r in found]
-        return await self._explainer.phrase(profile.user, found, why) if explain and not degraded else found
+        return await self._phrased(profile.user, found, why, until) if explain and not degraded else found
+
+    async def _phrased(
+        self, user: str, found: list[Recommendation], why: Mapping[str, Grounds], until: float
+    ) -> list[Recommendation]:
+        """The reasons in the LLM's words, or the plain ones when it takes too long."""
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._explainer.phrase(user, found, why)
+        except TimeoutError:
+            return [replace(r, degraded=(*r.degraded, "explain")) for r in found]
 
     def known(self, profile: Profile) -> Known:
         """Read what stands behind a profile."""
@@ -122,7 +136,9 @@ class Recommender:
         words = statement.text if statement.evidence else statement.facet
         return centroid(self._embedder.embed([words]))
 
-    def _wants(self, known: Known, query: str | None, popularity: Mapping[str, float], muted: frozenset[str]) -> Wants:
+    def _wants(
+        self, known: Known, query: str | None, popularity: Mapping[str, float], muted: frozenset[str], now: datetime
+    ) -> Wants:
         themes = [t for t in known.profile.themes if t.id not in muted and t.statements]
         by_id = {s.id: s for s in known.profile.statements}
         members = {
@@ -139,6 +155,7 @@ class Recommender:
             query=query or "",
             query_vector=self._embedder.embed([query])[0] if query else None,
             popularity=popularity,
+            fresh=[item for published, item in self._newest if published is None or published <= now],
             exclude=frozenset(self._store.touched_items(known.profile.user)),
         )
 
@@ -154,14 +171,14 @@ class Recommender:
         return [wide[row] for row in sorted(chosen)]
 
     async def _llm_scores(
-        self, known: Known, items: Sequence[Item], query: str | None
+        self, known: Known, items: Sequence[Item], query: str | None, until: float
     ) -> tuple[dict[str, float], tuple[str, ...]]:
         """LLM scores of the top, and what is missing when the LLM cannot give them in time."""
         head = items[: self._settings.rerank]
         if not head or not self._settings.llm_weight:
             return {}, ()
         try:
-            async with asyncio.timeout(self._settings.deadline_s):
+            async with asyncio.timeout_at(until):
                 return await self._reranker.scores(known.profile, known.recent_likes(), head, query), ()
         except (LLMError, TimeoutError):
             return {}, ("rerank",)

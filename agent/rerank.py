@@ -44,7 +44,7 @@ class Reranker:
         )
         neutral = await self._neutral(candidates)
         pairs = [(prefix, f" {_title(item)}") for item in candidates]
-        given = await self._llm.likelihood(pairs, ref=prompt.ref, user=profile.user)
+        given = await self._llm.likelihood(pairs, ref=prompt.ref, user=profile.user or None)
         return {item.id: with_ - neutral[item.id] for item, with_ in zip(candidates, given, strict=True)}
 
     async def _neutral(self, candidates: Sequence[Item]) -> Mapping[str, float]:

@@ -28,14 +28,14 @@ from agent.parts import Parts
 from agent.results import ColdStart, Counts, Failure, Recommended, Why, trace
 from agent.weights import locate_embedder
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
-from retrieval.readers import ColumnMap, read
+from retrieval.readers import ColumnMap, content_hash, read
 from retrieval.records import Event, EventKind, Item, Profile, Source, Statement, ThemeEvent
 from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
 
 Progress = Callable[[int, int], None]  # (done, total)
 FEEDBACK = (EventKind.LIKE, EventKind.DISLIKE, EventKind.HIDE)
 AT_ONCE = 12  # users in work at the same time: their segments keep 64 requests in flight, and progress can be seen
-STRANGER = "stranger"
+STRANGER = ""  # no user has this id, so a stranger is never taken for somebody known
 
 
 class Service:
@@ -94,7 +94,7 @@ class Service:
         return self.store.ingest(records)
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Bring the index and the word statistics up to date with the catalogue. Reads do this by themselves."""
+        """Bring the index up to date with the catalogue, with progress. Reads do this by themselves, without."""
         self._up_to_date().index(progress)
 
     def feedback(self, user: str, item: str, kind: str, *, now: datetime) -> Event:
@@ -105,14 +105,9 @@ class Service:
         if self.store.item(item) is None:
             raise NotFoundError(f"unknown item {item!r}")
         ours = self.store.was_recommended(user, item, before=now)
-        event = Event(
-            id=f"fb-{kind}-{item}-{now.isoformat()}",
-            user=user,
-            kind=EventKind(kind),
-            at=now,
-            item=item,
-            context={"source": "feedback", "recommended": ours},
-        )
+        context = {"source": "feedback", "recommended": ours}
+        event = Event(id="", user=user, kind=EventKind(kind), at=now, item=item, context=context)
+        event = replace(event, id=content_hash(event))
         self.store.ingest([event])
         return event
 
@@ -278,7 +273,7 @@ class Service:
             async with asyncio.timeout(self.settings.recommend.deadline_s):
                 return await self._build(user, now, now), ()
         except (LLMUnavailableError, TimeoutError):
-            stored = self.store.profile(user)
+            stored = self.store.profile(user, as_of=now)
             return (stored or await parts.sketcher.sketch(user, now)), ("profile",)
 
     def _known_user(self, user: str) -> None:

@@ -18,7 +18,7 @@ from agent.weights import model_dir, prepare, verify
 
 HOST = "127.0.0.1"
 _BLOCK_SIZE = 32  # tokens; the CPU default of 128 leaves a shared prompt below that length uncached
-_STEP_TOKENS = 4096
+_WORK_GIB = 2.0  # the process beside its key-value cache: weights, kernels, the logits of a step
 
 Progress = Callable[[str], None]
 
@@ -32,9 +32,24 @@ class Launch:
 
 
 def plan_vllm(settings: Settings, progress: Progress) -> list[Launch]:
-    """Check the CPU, see to the weights, and build the vLLM commands: the quick one, then the plain one."""
+    """Check the machine, see to the weights, and build the vLLM commands: the quick one, then the plain one.
+
+    Raises EngineError for an unfit machine and WeightsError for the weights.
+    """
     _check_cpu()
-    model = _model(settings, progress)
+    _check_memory(settings.engine.kv_cache_gib)
+    arguments = _arguments(settings, _model(settings, progress))
+    # -P keeps agent/ itself off sys.path, where config.py and errors.py could pass for other people's modules.
+    program = [sys.executable, "-P", str(Path(launcher.__file__))]
+    cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
+    env = _environment(settings, cores)
+    return [
+        Launch([*program, *arguments], {**env, **_openmp(cores)}),
+        Launch([*program, "--plain", *arguments], env),
+    ]
+
+
+def _arguments(settings: Settings, model: Path) -> list[str]:
     engine = settings.engine
     options = {
         "model": str(model),
@@ -44,6 +59,9 @@ def plan_vllm(settings: Settings, progress: Progress) -> list[Launch]:
         "dtype": "float32",  # of activations and of what is not int8; bfloat16 is slow where the CPU lacks it
         "max-model-len": str(engine.max_model_len),
         "max-num-seqs": str(engine.max_num_seqs),
+        # On the CPU a seeded request whose prompt is processed in parts kills the engine ("CPU Generator does not use
+        # offset"). So prompts are never cut (see the flags), and a step has room for the longest.
+        "max-num-batched-tokens": str(max(engine.max_model_len, engine.max_num_seqs)),
         "block-size": str(_BLOCK_SIZE),
         "kv-cache-memory-bytes": str(int(engine.kv_cache_gib * 2**30)),
         "generation-config": "vllm",  # sampling is decided by our requests alone
@@ -51,19 +69,8 @@ def plan_vllm(settings: Settings, progress: Progress) -> list[Launch]:
         "logits-processors": "agent.forcing:Forcing",
         "structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
     }
-    flags = ["--enforce-eager", "--enable-prompt-tokens-details", "--disable-uvicorn-access-log"]
-    # On the CPU a seeded request whose prompt is processed in two parts kills the engine ("CPU Generator does not use offset"):
-    # so prompts are never cut, and a step has room for the longest.
-    flags += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", str(max(_STEP_TOKENS, engine.max_model_len))]
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)] + flags
-    # -P keeps agent/ itself off sys.path, where config.py and errors.py could pass for other people's modules.
-    program = [sys.executable, "-P", str(Path(launcher.__file__))]
-    cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
-    env = _environment(settings, cores)
-    return [
-        Launch([*program, *arguments], {**env, **_openmp(cores)}),
-        Launch([*program, "--plain", *arguments], env),
-    ]
+    flags = "--no-enable-chunked-prefill --enforce-eager --enable-prompt-tokens-details --disable-uvicorn-access-log"
+    return [part for name, value in options.items() for part in (f"--{name}", value)] + flags.split()
 
 
 def _environment(settings: Settings, cores: list[str]) -> dict[str, str]:
@@ -117,3 +124,20 @@ def _check_cpu() -> None:
         raise EngineError("the embedded engine runs on Linux only", hint="set llm.base_url to a server of yours")
     if platform.machine() == "x86_64" and " avx2 " not in Path("/proc/cpuinfo").read_text("utf-8"):
         raise EngineError("this CPU lacks AVX2, which vLLM needs", hint="set llm.base_url to a server of yours")
+
+
+def _check_memory(kv_cache_gib: float) -> None:
+    free, needed = _available_gib(), kv_cache_gib + _WORK_GIB
+    if free < needed:
+        raise EngineError(
+            f"not enough memory for the engine: {free:.1f} GiB free, {needed:.1f} GiB needed",
+            hint="lower engine.kv_cache_gib (0.5 still works), or end other programs",
+        )
+
+
+def _available_gib() -> float:
+    """What the kernel says could be had without swapping. A container with a lower limit finds out later, from the log."""
+    line = next(
+        line for line in Path("/proc/meminfo").read_text("utf-8").splitlines() if line.startswith("MemAvailable")
+    )
+    return int(line.split()[1]) / 2**20

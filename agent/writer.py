@@ -25,6 +25,7 @@ from retrieval.merge import confidence, statement_id
 from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Segment, Source, Statement
 
 FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
+LONGEST = 6  # words of a feature
 SLACK = 0.15  # sentences that name about as much of the evidence are compared by likelihood, others by what they name
 
 
@@ -82,9 +83,14 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     told = ranked or [" ".join(guard.words(query)) for query in queries]
     chosen: list[str] = []
     for feature in told:
-        if feature and not guard.overlap(feature, chosen):
+        if fit_to_say(feature) and not guard.overlap(feature, chosen):
             chosen.append(feature)
     return Evidence(touched, tuple(chosen), tuple(domains(touched)), queries, stats.words)
+
+
+def fit_to_say(feature: str) -> bool:
+    """May a feature be shown and kept? Tags are hostile until shown otherwise, and a sentence is no tag."""
+    return bool(feature) and len(feature.split()) <= LONGEST and guard.harmful(feature) is None
 
 
 class Writer:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
@@ -82,9 +82,7 @@ class Prompt:
             wrong = sorted(self.inputs ^ variables.keys())
             raise PromptError(f"{self.ref}: missing or unknown variables {wrong}")
         try:
-            return tuple(
-                Message(s.role, _ENVIRONMENT.from_string(s.content).render(variables).strip()) for s in self.sections
-            )
+            return tuple(Message(s.role, _compiled(s.content).render(variables).strip()) for s in self.sections)
         except TemplateError as exc:
             raise PromptError(f"{self.ref}: {exc}") from exc
 
@@ -98,9 +96,14 @@ def parse(source: str, origin: str) -> Prompt:
     match = _FRONT_MATTER.match(source)
     if match is None:
         raise PromptError(f"{origin}: no front matter")
-    head = yaml.safe_load(match["meta"])
+    try:
+        head = yaml.safe_load(match["meta"])
+    except yaml.YAMLError as exc:
+        raise PromptError(f"{origin}: the front matter is not YAML: {exc}") from exc
     if not isinstance(head, Mapping) or not {"name", "version", "inputs"} <= head.keys():
         raise PromptError(f"{origin}: front matter needs name, version and inputs")
+    if not isinstance(head["version"], int) or not isinstance(head["inputs"], list):
+        raise PromptError(f"{origin}: version must be a number and inputs a list")
     unknown = head.keys() - {"name", "version", "inputs", "output", "params", "description"}
     if unknown:
         raise PromptError(f"{origin}: unknown front matter keys {sorted(unknown)}")
@@ -115,10 +118,17 @@ def parse(source: str, origin: str) -> Prompt:
         sha=hashlib.sha256(source.encode()).hexdigest(),
         inputs=inputs,
         output=_output(head.get("output"), origin),
-        params=Params(**(head.get("params") or {})),
+        params=_params(head.get("params") or {}, origin),
         sections=sections,
         description=str(head.get("description", "")),
     )
+
+
+def _params(given: Any, origin: str) -> Params:
+    try:
+        return Params(**given)
+    except TypeError as exc:
+        raise PromptError(f"{origin}: bad params: {exc}") from exc
 
 
 def _sections(body: str, origin: str) -> tuple[Message, ...]:
@@ -146,6 +156,11 @@ def _output(name: str | None, origin: str) -> type[BaseModel] | None:
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         raise PromptError(f"{origin}: unknown output type {name!r}")
     return found
+
+
+@cache
+def _compiled(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
 
 
 @cache

@@ -222,7 +222,7 @@ def _happened(
         found.append(
             ThemeEvent(theme.id, ThemeEventKind.REVIVED, now, (), f"importance is {theme.importance:.2f} again")
         )
-    elif theme.importance >= GREW_BY * before.importance:
+    elif theme.active and theme.importance >= GREW_BY * before.importance:
         detail = f"importance {before.importance:.2f} to {theme.importance:.2f}"
         found.append(ThemeEvent(theme.id, ThemeEventKind.GREW, now, (), detail))
     return found

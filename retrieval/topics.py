@@ -46,7 +46,8 @@ class Topics:
                     event_text(events[i], None) if personal else topic_text(items[events[i].item or ""]) for i in rows
                 ]
                 found[rows] = embedder.embed(texts)
-        return unit(found - self.mean())
+        told = found.any(axis=1, keepdims=True)  # an item without words is about nothing, not about the mean's opposite
+        return np.where(told, unit(found - self.mean()), found).astype(np.float32)
 
     def mean(self) -> Vectors:
         """The mean (dim,) of the catalogue's topic vectors; zeros for an empty catalogue."""

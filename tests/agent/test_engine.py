@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import socket
 import sys
@@ -251,6 +252,20 @@ def test_vllm_plan_binds_loopback_offline_on_every_core(settings: Settings, monk
     assert quick.env["GOMP_CPU_AFFINITY"] == "1 3"
     assert [part for part in plain.command if part != "--plain"] == quick.command
     assert "GOMP_CPU_AFFINITY" not in plain.env
+
+
+def test_too_little_memory_is_told_before_the_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent.vllm_command, "_available_gib", lambda: 0.7)
+    with pytest.raises(EngineError, match=r"not enough memory for the engine: 0\.7 GiB free") as caught:
+        plan_vllm(settings, lambda _line: None)
+    assert "kv_cache_gib" in caught.value.hint
+
+
+def test_unfit_machine_is_told_before_the_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    with pytest.raises(EngineError, match="Linux only") as caught:
+        plan_vllm(settings, lambda _line: None)
+    assert "llm.base_url" in caught.value.hint
 
 
 def test_unknown_tuned_model_is_refused(settings: Settings) -> None:

@@ -146,7 +146,6 @@ def test_harm_is_told_whoever_wrote_it(text: str, problem: str | None) -> None:
     assert guard.harmful(text) == problem
 
 
-@pytest.mark.xfail(strict=True, reason="the sensitive words are matched in the singular only")
 @pytest.mark.parametrize("text", ["books for Christians", "films by Muslims", "for gays", "Republicans", "for old men"])
 def test_groups_of_people_are_as_sensitive_as_one_person(text: str) -> None:
     assert guard.harmful(text) == "sensitive"

@@ -131,9 +131,6 @@ def test_the_future_does_not_make_items_popular(tmp_path: Path) -> None:
         assert "odd-one" not in [r.item for r in found(service, "ann", k=5)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Wants.fresh is never filled, so that without themes only what others took is proposed"
-)
 def test_a_user_of_whom_nothing_can_be_said_gets_something_new(tmp_path: Path) -> None:
     records: list[Item | Event] = [*catalogue(), Item("bare", "Bare"), act("zoe", 1, "bare")]
     with make_service(tmp_path, None, records) as service:

@@ -160,7 +160,6 @@ def test_a_slow_model_is_not_waited_for(tmp_path: Path, llm: FakeLLM) -> None:
     assert all({"profile", "rerank"} <= set(r.degraded) for r in recommended)
 
 
-@pytest.mark.xfail(strict=True, reason="the deadline does not cover the explanations")
 def test_a_model_that_is_slow_to_explain_is_not_waited_for(tmp_path: Path, llm: FakeLLM) -> None:
     with make_service(tmp_path, llm, recommend={"deadline_s": 0.05, "rerank": 0}) as service:
         service.prepare()
@@ -170,9 +169,6 @@ def test_a_model_that_is_slow_to_explain_is_not_waited_for(tmp_path: Path, llm: 
     assert any("explain" in r.degraded for r in recommended)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="without the model the newest profile is taken, however much later than `now` it is"
-)
 def test_without_the_model_too_the_past_knows_nothing_of_the_future(service: Service, llm: FakeLLM) -> None:
     profile_of(service)
     llm.fail()
@@ -234,7 +230,6 @@ def test_feedback_on_an_unknown_item_is_told(service: Service) -> None:
         service.feedback("ann", "nowhere", "like", now=NOW)
 
 
-@pytest.mark.xfail(strict=True, reason="the event id does not say whose it is: the second is lost as a duplicate")
 def test_two_users_may_say_the_same_at_the_same_moment(service: Service) -> None:
     for user in ("ann", "bob"):
         service.feedback(user, "odd-one", "hide", now=NOW)
@@ -323,7 +318,6 @@ def test_a_stranger_who_only_gives_orders_is_told_so(service: Service) -> None:
     assert [why for _, why in answer.ignored] == ["instruction"]
 
 
-@pytest.mark.xfail(strict=True, reason="strangers share the id of a user who is really called 'stranger'")
 def test_a_stranger_is_nobody_who_is_known(tmp_path: Path) -> None:
     known = [act("stranger", n, item.id) for n, item in enumerate(catalogue()) if item.id.startswith("jazz-")]
     with make_service(tmp_path, None, [*catalogue(), *known]) as service:
@@ -385,10 +379,6 @@ def test_the_call_log_keeps_the_cost_and_not_the_user(service: Service) -> None:
     assert service.llm_totals().calls <= spent
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the guard embeds a search as if it were the catalogue's words",
-)
 def test_forgetting_takes_the_vectors_of_the_users_words_along(tmp_path: Path, llm: FakeLLM) -> None:
     searches = [e for e in canaries() if e.kind is EventKind.SEARCH][:1]
     llm.enqueue({"text": "canarysearch by jazz"}, prompt="write_statement")

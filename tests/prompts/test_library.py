@@ -81,9 +81,6 @@ def test_a_broken_template_is_refused_by_name(old: str, new: str, problem: str) 
     assert "greet" in str(caught.value)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="YAML errors and unknown params leave as YAMLError and TypeError, without the file name"
-)
 @pytest.mark.parametrize(
     ("old", "new"),
     [("inputs: [who]", "inputs: [who"), ("max_tokens: 9", "tokens: 9"), ("version: 2", "version: two"), ("[who]", "5")],

@@ -107,9 +107,6 @@ def test_a_catalogue_half_again_as_large_is_fitted_anew(store: Store) -> None:
     assert float(np.abs(Topics(store, EMBEDDER).mean() - before).max()) > 0.01
 
 
-@pytest.mark.xfail(
-    strict=True, reason="without words the vector is the mean's opposite, so that all blank items are alike"
-)
 def test_items_without_words_are_like_nothing(store: Store) -> None:
     store.ingest([Item("blank1", ""), Item("blank2", "")])
     one, other = topics_of(store, ["blank1", "blank2"])

@@ -81,7 +81,9 @@ def test_profile_without_an_llm(filled: Cli, llm: FakeLLM, who: list[str]) -> No
     llm.fail(LLMUnavailableError("the LLM server cannot be reached"))
     ran = filled("profile", *who)
     assert ran.code == 1
-    assert ran.err.startswith("error: the LLM server cannot be reached\nhint: start the embedded one with `leitmotif llm start`")
+    assert ran.err.startswith(
+        "error: the LLM server cannot be reached\nhint: start the embedded one with `leitmotif llm start`"
+    )
 
 
 def test_a_damaged_database(run: Cli, cli_home: Path) -> None:
