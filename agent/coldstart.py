@@ -103,7 +103,7 @@ def _members(part: str) -> list[Clause]:
     found = []
     for piece in _LIST.split(rest):
         span = _FILLER.sub("", piece).strip(" ,'\"")
-        if len(span) > 1 or (span and not span.isascii()):
+        if len(span) > 1 or (not span.isascii() and span.isprintable()):  # one letter is no taste, one emoji may be
             found.append(Clause(span, says, learning is not None and not negative, f"{lead}{piece}"))
         lead = ""
     return found

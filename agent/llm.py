@@ -143,7 +143,7 @@ class LLM:
                 temperature=0,
                 extra_body={"prompt_logprobs": 0},
             )
-        entries = getattr(_choices(response)[0], "prompt_logprobs", None)
+        entries = next((getattr(choice, "prompt_logprobs", None) for choice in _choices(response)), None)
         if entries is None:
             raise LLMUnsupportedError(
                 "the server does not report prompt log-probabilities", hint="ranking by likelihood needs a vLLM server"
@@ -185,8 +185,8 @@ class LLM:
 
 def _choices(response: Any) -> Sequence[Any]:
     """The answer's choices. A web page or another service answers 200 too; that is what a wrong base_url looks like."""
-    found: Sequence[Any] | None = getattr(response, "choices", None)
-    if not found:
+    found = getattr(response, "choices", None)
+    if not isinstance(found, list):
         raise LLMError("what answered is not an OpenAI-compatible LLM server", hint="check the setting llm.base_url")
     return found
 

@@ -23,7 +23,7 @@ _BATCH = 1000
 
 def topic_text(item: Item) -> str:
     """The words for what an item is about: its features, or its title and text where it has none."""
-    return ", ".join(features(item)) or f"{item.title}. {item.text}".strip()
+    return ", ".join(features(item)) or ". ".join(part for part in (item.title, item.text) if part.strip())
 
 
 class Topics:

@@ -150,7 +150,7 @@ def test_other_languages_are_kept_in_their_own_words(text: str) -> None:
 def test_every_word_of_a_clause_was_said(text: str) -> None:
     for clause in clauses(text):
         assert clause.span in text
-        assert len(clause.span) > 1
+        assert clause.span.strip()
 
 
 @given(

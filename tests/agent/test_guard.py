@@ -93,7 +93,11 @@ def test_evidence_in_another_language_supports_its_own_words() -> None:
 
 
 def test_a_word_near_to_the_evidence_passes_where_the_catalogue_knows_it() -> None:
-    knowing = guard.support(FEATURES, domains=["films"], known=frozenset({"suspenseful"}))
+    knowing = guard.support(
+        FEATURES,
+        domains=["films"],
+        known=frozenset({"suspenseful", *guard.words(" ".join(FEATURES).replace("-", " "))}),
+    )
     assert guard.unsupported("Likes suspenseful films", knowing, synonyms) == []
     assert guard.unsupported("Likes suspenseful films", knowing, EMBED) == ["suspenseful"]
 

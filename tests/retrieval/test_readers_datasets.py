@@ -46,7 +46,7 @@ def test_a_movielens_folder_gives_movies_then_ratings(movielens: Path) -> None:
     assert (matrix.title, matrix.categories) == ("The Matrix (1999)", ("film", "action", "sci-fi"))
     assert matrix.tags == ("tag8", *(f"tag{n}" for n in range(7)))
     assert matrix.published_at == datetime(1999, 1, 1, tzinfo=UTC)
-    assert babylon == Item("2", "Babylon 5")
+    assert babylon == Item("2", "Babylon 5", categories=("film",))
     at = datetime(2000, 7, 30, 18, 45, 3, tzinfo=UTC)
     assert rating == Event("ml-7-1-964982703", "7", EventKind.RATE, at, "1", 4.5)
     assert refusal == Refusal("ratings.csv", 3, "value 'x' is not a number")

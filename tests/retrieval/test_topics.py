@@ -47,7 +47,7 @@ def test_a_topic_is_the_features_not_the_title() -> None:
 
 def test_an_item_without_features_is_about_its_words() -> None:
     assert topic_text(Item("x", "The Long Thaw", "A thaw.", ("film",))) == "The Long Thaw. A thaw."
-    assert topic_text(Item("x", "")) == "."
+    assert topic_text(Item("x", "")) == ""
 
 
 def test_topics_are_unit_vectors(store: Store) -> None:

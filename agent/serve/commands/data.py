@@ -28,9 +28,7 @@ def ingest(
     ] = "auto",
     mapping: Annotated[
         list[str] | None,
-        typer.Option(
-            "--map", metavar="FIELD=COLUMN,...", help="Our field = your column, or :constant. May be repeated."
-        ),
+        typer.Option("--map", metavar="FIELD=COLUMN,...", help="Our field = your column or :constant. Repeatable."),
     ] = None,
     as_json: Json = False,
     home: Home = None,

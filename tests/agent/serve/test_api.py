@@ -16,6 +16,7 @@ from agent.serve import health
 from agent.serve.api import create_app
 from agent.serve.problems import MEDIA_TYPE, Problem
 from agent.service import Service
+from retrieval.records import Item
 from retrieval.store import BusyError, ConflictError, ErasedError, StoreError
 from tests.fakes import NOW, FakeLLM, catalogue, make_service
 
@@ -209,6 +210,7 @@ def test_export_and_forget(api: TestClient) -> None:
 
 def test_health_and_readiness(api: TestClient, service: Service, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
+    service.store.ingest([Item("new-1", "A new thing")])
     stale = api.get("/readyz").json()
     assert (stale["state"], stale["index"]["state"]) == ("degraded", "degraded")
     service.prepare()
