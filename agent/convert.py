@@ -11,9 +11,11 @@ channels into the weights; the float model stays the same function. That takes t
 
 from __future__ import annotations
 
+import gc
 import io
 import json
-from contextlib import redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +55,32 @@ W8A8_CONFIG: dict[str, Any] = {
 }
 
 
+@contextmanager
+def _steady() -> Iterator[None]:
+    """One thread, no garbage collection, no progress bars: for seconds of work on a machine that may well be busy.
+
+    OpenMP threads spin while they wait for each other; beside a running engine two of them take six times as long as one.
+    """
+    import torch
+
+    threads, collecting = torch.get_num_threads(), gc.isenabled()
+    torch.set_num_threads(1)
+    gc.disable()
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        if collecting:
+            gc.enable()
+
+
 def dequantise(gguf: Path, out: Path) -> None:
     """Write the model and tokenizer of a GGUF file to `out` as float32 safetensors, configuration and chat template."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    with redirect_stderr(io.StringIO()):  # progress bars and advice that are not for our users
+    with _steady():
         tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
         model = AutoModelForCausalLM.from_pretrained(
             str(gguf.parent),
@@ -117,7 +139,7 @@ def quantise(directory: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with redirect_stderr(io.StringIO()):
+    with _steady():
         tokenizer: Any = AutoTokenizer.from_pretrained(str(directory))
         model = AutoModelForCausalLM.from_pretrained(str(directory), dtype=torch.float32)
         turns = [

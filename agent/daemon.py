@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -53,12 +54,8 @@ def read_record(file: Path) -> Record | None:
 def start_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since boot; None when it does not run (a zombie does not)."""
     _reap(pid)
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and brackets
-    return None if fields[0] in "ZX" else int(fields[19])
+    fields = _stat(pid)
+    return int(fields[19]) if fields else None
 
 
 def spawn(command: list[str], env: dict[str, str], log: Path) -> int:
@@ -77,19 +74,18 @@ def remember(pid: int, *, port: int, model: str, weights: str) -> Record:
 
 
 def terminate(record: Record, grace_s: float) -> bool:
-    """End the process and everything in its group: politely, and after `grace_s` by force. False if it had ended before."""
+    """End the process and everything in its group: politely, and after `grace_s` by force. False if it had ended before.
+
+    Returns when they are gone, their port and memory free, or after `grace_s` more.
+    """
     was_alive = record.alive()
     if was_alive:
         _signal_group(record.pid, signal.SIGTERM)
-        deadline = time.monotonic() + grace_s
-        while record.alive() and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+        _wait_until(lambda: not record.alive(), grace_s)
     # A number stays taken while its group has members, so what is left under a dead leader is still ours.
     if was_alive or start_ticks(record.pid) is None:
         _signal_group(record.pid, signal.SIGKILL)
-    deadline = time.monotonic() + grace_s
-    while record.alive() and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
+        _wait_until(lambda: not _group_runs(record.pid), grace_s)
     return was_alive
 
 
@@ -104,6 +100,28 @@ def telling_line(log: Path) -> str:
         if found and _SECOND_HAND not in line:
             return found.group(1)[:_TELLING_LENGTH]
     return lines[-1][:_TELLING_LENGTH] if lines else "its log is empty"
+
+
+def _wait_until(done: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on (proc(5), field 3); empty when it does not run."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and brackets
+    return [] if fields[0] in "ZX" else fields
+
+
+def _group_runs(group: int) -> bool:
+    _reap(group)
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return any(fields[2] == str(group) for fields in map(_stat, pids) if fields)
 
 
 def _signal_group(pid: int, number: int) -> None:

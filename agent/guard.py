@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import snowballstemmer
@@ -75,6 +76,13 @@ def words(text: str) -> list[str]:
     return [w.lower().replace("’", "'") for w in _WORD.findall(text)]
 
 
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """The Snowball stem of one English word; others come out as they are, or nearly."""
+    found: str = _STEM.stemWord(word)
+    return found
+
+
 def content(text: str) -> list[str]:
     """The words of `text` that carry meaning, as they are written."""
     return [w for w in _WORD.findall(text) if w.lower() not in _GLUE]
@@ -83,7 +91,7 @@ def content(text: str) -> list[str]:
 def stems(texts: Iterable[str]) -> frozenset[str]:
     """Stems of all words in `texts`, and of the parts of compounds."""
     found = {part for text in texts for word in words(text) for part in (word, *word.split("-"))}
-    return frozenset(_STEM.stemWords(sorted(found)))
+    return frozenset(map(stem, found))
 
 
 def support(
@@ -131,7 +139,7 @@ def _one_sentence(text: str, least: int, most: int) -> bool:
 def loops(text: str) -> bool:
     """Says the same thing over: a word that carries meaning comes twice in a sentence, be it only "stories"."""
     content = [w for w in words(text) if w not in _GLUE or len(w) >= LONG_WORD]
-    return any(count > 1 for count in Counter(_STEM.stemWords(content)).values())
+    return any(count > 1 for count in Counter(map(stem, content)).values())
 
 
 def copies(text: str, titles: Iterable[str]) -> bool:
@@ -187,4 +195,4 @@ def _stem_known(word: str, evidence: Support) -> bool:
 
 def _parts(word: str) -> list[tuple[str, str]]:
     raw = [p for p in word.split("-") if p]
-    return list(zip(raw, _STEM.stemWords(raw), strict=True))
+    return [(part, stem(part)) for part in raw]

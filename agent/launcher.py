@@ -10,9 +10,11 @@ of ours, only agent/forcing.py comes into it, when vLLM loads it by name.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +27,7 @@ _PRELOAD = (
     "vllm.v1.worker.cpu_worker",
     "vllm.model_executor.models.llama",
 )
+_PR_SET_PDEATHSIG = 1
 
 
 def share_one_import() -> None:
@@ -39,6 +42,11 @@ def share_one_import() -> None:
     _ = registry._run_in_subprocess
     for name in _PRELOAD:
         importlib.import_module(name)
+
+    libc = ctypes.CDLL(None)
+    os.register_at_fork(
+        after_in_child=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    )  # no engine without a server
 
     def check_then_fork(cls: Any, vllm_config: Any) -> None:
         check(cls, vllm_config)  # sets "spawn" and the multi-process executor

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -37,7 +38,7 @@ class ChatRequest:
     n: int
 
     def body(self) -> dict[str, Any]:
-        """The keyword arguments of `chat.completions.create`."""
+        """The JSON body of a chat completion."""
         return {
             "model": self.model,
             "messages": [{"role": m.role, "content": defused(m.content)} for m in self.messages],
@@ -91,6 +92,12 @@ class Answer(Generic[T]):
     logprob: float
 
 
+@cache
+def schema_of(output: type[BaseModel]) -> str:
+    """The JSON schema of an answer; one frozen text a type, so that the server compiles its grammar once."""
+    return json.dumps(output.model_json_schema(), sort_keys=True)
+
+
 def build_request(settings: LLMSettings, prompt: Prompt, messages: Sequence[Message], *, n: int) -> ChatRequest:
     """The request for `messages` of `prompt`. With one sample and no temperature asked for, it is greedy."""
     if prompt.output is None:
@@ -98,7 +105,7 @@ def build_request(settings: LLMSettings, prompt: Prompt, messages: Sequence[Mess
     return ChatRequest(
         model=settings.model,
         messages=tuple(messages),
-        schema=json.dumps(prompt.output.model_json_schema(), sort_keys=True),
+        schema=schema_of(prompt.output),
         max_tokens=prompt.params.max_tokens,
         temperature=prompt.params.temperature,
         frequency_penalty=prompt.params.frequency_penalty,

@@ -20,6 +20,9 @@ from retrieval.records import Event, Item, Refusal
 FILES = ("movies.csv", "ratings.csv")
 TAGS = "tags.csv"
 _TAG_LIMIT = 8
+_OF_THE_TAGGER = re.compile(
+    r"netflix|\b(?:dvd|vhs|bd-r|clv)\b|^(?:seen|own|owned|watched|to see|watch)\b"
+)  # not of the film
 _NO_GENRES = "(no genres listed)"
 
 _ARTICLES = "The|A|An|Le|La|Les|L'|Un|Une|Il|Lo|I|Gli|El|Los|Las|Der|Die|Das|Ein|Eine|Den|Det|De|Het|O|Os|As"
@@ -55,7 +58,8 @@ def _count_tags(path: Path, tagged: dict[str, Counter[str]]) -> Iterator[Refusal
         except BadRowError as bad:
             yield Refusal(path.name, line, str(bad))
         else:
-            tagged.setdefault(str(row["movieId"]), Counter()).update([tag] if tag else [])
+            said = tag and not _OF_THE_TAGGER.search(tag)
+            tagged.setdefault(str(row["movieId"]), Counter()).update([tag] if said else [])
 
 
 def _movie(row: Row, *, tagged: Mapping[str, Counter[str]]) -> Item:
