@@ -112,10 +112,12 @@ def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the state on (proc(5), field 3); empty when it does not run."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return []
     fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and brackets
-    return [] if fields[0] in "ZX" else fields
+    # The first thread is a zombie as soon as it ends; the process holds its port until the other threads have ended too.
+    return [] if fields[0] in "ZX" and threads <= 1 else fields
 
 
 def _group_runs(group: int) -> bool:

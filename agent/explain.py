@@ -98,6 +98,20 @@ def _shared(item: Item, statement: Statement, evidence: Sequence[Item]) -> tuple
     return tuple(found)[:FEATURES]
 
 
+def spared(
+    item: Item, profile: Profile, events: Mapping[str, Event], items: Mapping[str, Item]
+) -> tuple[Statement, Citation] | None:
+    """For a user of whom only dislikes are known: the one with most evidence that `item` shares nothing with."""
+    own = set(features(item))
+    for statement in sorted(profile.statements, key=lambda s: (-len(s.evidence), s.id)):
+        acts = _nearest_acts(features(item), statement, events, items)
+        theirs = {f for _, other in acts for f in features(other)}
+        named = {f for f in theirs if guard.stems([f]) <= guard.stems([statement.text])}
+        if statement.polarity is Polarity.DISLIKE and acts and named and not own & named:
+            return statement, Grounds(item, statement, tuple(acts[-CITED_ITEMS:]), ()).citation
+    return None
+
+
 def from_data(rec: Recommendation, known: Grounds | None, people: float, query: str | None) -> Recommendation:
     """`rec` with the plain reason and its citation; where nothing known speaks for it, the question or the `people` who
     chose it are the reason."""

@@ -5,11 +5,13 @@ Nothing here can be wrong about the evidence, because every word is taken from i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from retrieval.records import Event, EventKind, Item, Polarity
 
 SAID = 3  # features named in a sentence; more reads like a list of tags
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ni))")  # "an animated film", but "a unique one"
 VERBS = {Polarity.LIKE: "Likes", Polarity.DISLIKE: "Dislikes"}
 _DID = {
     EventKind.VIEW: "looked at",
@@ -78,8 +80,8 @@ def capital(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """A sentence of the LLM's without a final full stop and with one space between words."""
-    return capital(" ".join(text.split()).rstrip(" .;,"))
+    """A sentence of the LLM's without a final full stop, with one space between words and the right article."""
+    return capital(_ARTICLE.sub(r"\1n ", " ".join(text.split()).rstrip(" .;,")))
 
 
 def act(event: Event, item: Item) -> str:
@@ -119,8 +121,16 @@ def shares(features: Sequence[str]) -> str:
 
 def reason_popular(people: int) -> str:
     """For an item that nothing known of the user speaks for. `people`: how many chose it."""
-    others = f"Chosen by {people} {'person' if people == 1 else 'people'}" if people else "Not chosen by anybody yet"
-    return f"{others}; we know too little about you to say more."
+    return f"{_chosen_by(people)}; we know too little about you to say more."
+
+
+def reason_spared(people: int, dislike: str) -> str:
+    """For a user of whom only dislikes are known. `dislike` is the statement: "Dislikes horror films"."""
+    return f"{_chosen_by(people)}, and it is none of what you dislike: {dislike.partition(' ')[2]}."
+
+
+def _chosen_by(people: int) -> str:
+    return f"Chosen by {people} {'person' if people == 1 else 'people'}" if people else "Not chosen by anybody yet"
 
 
 def reason_asked(query: str) -> str:

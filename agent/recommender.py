@@ -14,9 +14,10 @@ from datetime import datetime
 
 import numpy as np
 
+from agent import plain
 from agent.config import RecommendSettings
 from agent.errors import LLMError
-from agent.explain import Explainer, Grounds, from_data, grounds
+from agent.explain import Explainer, Grounds, from_data, grounds, spared
 from agent.rerank import Reranker
 from retrieval.embed import Embedder, Vectors
 from retrieval.exact import VectorIndex
@@ -99,6 +100,7 @@ class Recommender:
         if query:  # what is asked for is reason enough; what is known is named only where it speaks to the item
             why = {i: g for i, g in why.items() if g.shared}
         found = [from_data(r, why.get(r.item), popularity.get(r.item, 0), query) for r in found]
+        found = [r if r.citations or query else self._unlike(r, items[r.item], known, popularity) for r in found]
         return await self._phrased(profile.user, found, why, until) if explain and not degraded else found
 
     async def _phrased(
@@ -182,6 +184,16 @@ class Recommender:
                 return await self._reranker.scores(known.profile, known.recent_likes(), head, query), ()
         except (LLMError, TimeoutError):
             return {}, ("rerank",)
+
+    @staticmethod
+    def _unlike(rec: Recommendation, item: Item, known: Known, popularity: Mapping[str, float]) -> Recommendation:
+        """The reason for a user of whom only dislikes are known: it is none of them."""
+        found = spared(item, known.profile, known.events, known.items)
+        if found is None:
+            return rec
+        statement, citation = found
+        reason = plain.reason_spared(int(popularity.get(rec.item, 0)), statement.text)
+        return replace(rec, reason=reason, citations=(citation,))
 
     def _grounds(self, item: Item, known: Known) -> Grounds | None:
         vector = self._index.vectors([item.id]).get(item.id)

@@ -33,12 +33,10 @@ Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # (done, total)
 
 CHUNK = 1024  # texts embedded between two writes to the cache: about five seconds of work that an interruption can lose
+BULK = 256  # texts at once that are worth all cores
 SENTENCES = 2  # of an item's text; MiniLM reads 256 tokens and the first sentences say what the thing is
 SENTENCES_CHARS = 400
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
-
-
-BULK = 256  # texts at once that are worth all cores
 
 
 class Embedder(Protocol):
