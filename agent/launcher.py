@@ -33,8 +33,9 @@ _PR_SET_PDEATHSIG = 1
 def share_one_import() -> None:
     """Fork the engine core instead of spawning it, run the worker in it, and inspect the model class in this process.
 
-    Sound because nothing has run in parallel before the fork: no OpenMP region, no Python thread. Raises ImportError or
-    AttributeError where vLLM is not built as we know it; nothing has been changed then.
+    Sound because no OpenMP region has run before the fork (its threads would be missing in the child); vLLM forks like this
+    by default where there is no accelerator it knows. Raises ImportError or AttributeError where vLLM is not built as we
+    know it; nothing has been changed then.
     """
     platform: Any = importlib.import_module("vllm.platforms.cpu").CpuPlatform
     registry: Any = importlib.import_module("vllm.model_executor.models.registry")
@@ -43,10 +44,8 @@ def share_one_import() -> None:
     for name in _PRELOAD:
         importlib.import_module(name)
 
-    libc = ctypes.CDLL(None)
-    os.register_at_fork(
-        after_in_child=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    )  # no engine without a server
+    libc = ctypes.CDLL(None)  # an engine core whose server was killed would keep the port and gigabytes
+    os.register_at_fork(after_in_child=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
 
     def check_then_fork(cls: Any, vllm_config: Any) -> None:
         check(cls, vllm_config)  # sets "spawn" and the multi-process executor

@@ -65,7 +65,7 @@ def themes(out: ThemesOut) -> RenderableType:
     said = {s.id: s for s in out.statements}
     tree = Tree(Text(f"{out.user}, as of {_day(out.as_of)} (version {out.version})", style="bold"))
     for theme in _by_weight(out.themes):
-        branch = tree.add(_theme_line(theme))
+        branch = tree.add(_theme_line(theme, _share(theme, out.themes)))
         for statement in (said[i] for i in theme.statements if i in said):
             branch.add(_statement_line(statement))
     if not out.themes:
@@ -93,7 +93,7 @@ def why(out: WhyOut) -> RenderableType:
     themed = {s: t for t in out.themes for s in t.statements}
     for statement in out.statements:
         theme = themed.get(statement.id)
-        branch = tree.add(_theme_line(theme)) if theme else tree
+        branch = tree.add(_theme_line(theme, "")) if theme else tree
         leaf = branch.add(_statement_line(statement))
         for event in out.events:
             leaf.add(_event_line(event, titles))
@@ -156,13 +156,18 @@ def _table(*columns: str) -> Table:
 
 
 def _theme_table(found: Sequence[ThemeOut]) -> Table:
-    table = _table("theme", "", ">weight", ">30 days", ">statements", ">id")
+    table = _table("theme", "", ">share", ">statements", ">id")
     for theme in _by_weight(found):
-        weight, trend = f"{theme.importance:.1f}", f"{theme.trend:+.1f}"
         style = None if theme.active else "dim"
-        row = (theme.label, _SIGN[theme.polarity], weight, trend, str(len(theme.statements)), theme.id)
+        row = (theme.label, _SIGN[theme.polarity], _share(theme, found), str(len(theme.statements)), theme.id)
         table.add_row(*row, style=style)
     return table
+
+
+def _share(theme: ThemeOut, among: Sequence[ThemeOut]) -> str:
+    """How much of the interest (or dislike) this theme is. Importance itself decays, and says little of who was away."""
+    whole = sum(t.importance for t in among if t.polarity == theme.polarity)
+    return f"{theme.importance / whole:.0%}" if whole else "0%"
 
 
 def _statement_table(found: Sequence[StatementOut]) -> Table:
@@ -214,10 +219,9 @@ def _detail(step: ThemeEventOut, labels: dict[str, str]) -> str:
     return "; ".join(part for part in (step.detail, f"from {sources}" if sources else "") if part)
 
 
-def _theme_line(theme: ThemeOut) -> Text:
-    faded = "" if theme.active else ", faded"
-    figures = f"  {_SIGN[theme.polarity]} weight {theme.importance:.1f}, {theme.trend:+.1f} in 30 days{faded}"
-    return Text.assemble((theme.label, "bold" if theme.active else "dim"), (f"{figures}  {theme.id}", "dim"))
+def _theme_line(theme: ThemeOut, share: str) -> Text:
+    figures = " ".join(part for part in ("", _SIGN[theme.polarity], share, "" if theme.active else "faded") if part)
+    return Text.assemble((theme.label, "bold" if theme.active else "dim"), (f"  {figures}  {theme.id}", "dim"))
 
 
 def _statement_line(s: StatementOut) -> Text:
