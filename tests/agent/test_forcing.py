@@ -26,7 +26,7 @@ class Letters:
 
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch) -> forcing.Forcing:
-    monkeypatch.setattr(forcing.AutoTokenizer, "from_pretrained", lambda _folder: Letters())
+    monkeypatch.setattr("agent.forcing.AutoTokenizer.from_pretrained", lambda _folder: Letters())
     return forcing.Forcing(SimpleNamespace(model_config=SimpleNamespace(tokenizer="")), torch.device("cpu"), False)
 
 
