@@ -46,7 +46,7 @@ class EngineSettings(_Section):
 
     port: int = Field(EMBEDDED_PORT, ge=1, le=65535)
     weights: Literal["w8a8", "float32"] = "w8a8"
-    kv_cache_gib: float = Field(2.0, gt=0)
+    kv_cache_gib: float = Field(1.0, gt=0)
     max_model_len: int = Field(4096, ge=512, le=8192)
     max_num_seqs: int = Field(64, ge=1)
     start_timeout_s: float = Field(600.0, gt=0)
