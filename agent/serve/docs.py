@@ -1,30 +1,100 @@
-"""Writes docs/cli.md from the --help of every command; a test compares the two. Run: python -m agent.serve.docs"""
+"""Writes docs/cli.md from the --help of every command and docs/json.md from the output models; a test compares them.
+
+Run: python -m agent.serve.docs
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 from typer import Context
 from typer.main import get_command
 
+from agent.serve import schemas
 from agent.serve.cli import app
+from agent.serve.commands import reports
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+DOCS = Path(__file__).parents[2] / "docs"
 _WIDTH = 100
 _INTRO = """# The command line
 
 Made from `--help` by `python -m agent.serve.docs`; a test checks that it agrees.
 
 `--json` and `--home` may stand before or after the command. With `--json` there is exactly one JSON document on stdout; its
-fields are described in `agent/serve/schemas.py`, and an error is `{"error": ..., "hint": ...}`. Progress and messages go to
+fields are described in [json.md](json.md), and an error is `{"error": ..., "hint": ...}`. Progress and messages go to
 stderr. Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted.
 """
 
 
-def page() -> str:
-    """The page as it should be."""
+_JSON_INTRO = """# What `--json` and HTTP answer
+
+Made from the pydantic models by `python -m agent.serve.docs`; a test checks that it agrees. Times are ISO 8601 in UTC, ids are
+opaque strings. Fields may be added; none will change its meaning within a major version.
+
+| command | answer |
+| --- | --- |
+"""
+_ANSWERS: Mapping[str, type[BaseModel]] = {
+    "doctor": schemas.DoctorOut,
+    "llm start, stop, status": schemas.LLMStatusOut,
+    "llm pull": reports.PullOut,
+    "ingest": schemas.IngestOut,
+    "profile": reports.ProfilesOut,
+    "themes": schemas.ThemesOut,
+    "recommend": schemas.RecommendationsOut,
+    "cold-start": schemas.ColdStartOut,
+    "why": schemas.WhyOut,
+    "feedback": schemas.FeedbackOut,
+    "export": schemas.ExportOut,
+    "forget": schemas.ForgetOut,
+    "serve": reports.ServeOut,
+    "demo": reports.DemoOut,
+    "any of them, on an error": schemas.ErrorOut,
+}
+
+
+def pages() -> dict[Path, str]:
+    """Both pages as they should be, by file."""
+    return {DOCS / "cli.md": cli_page(), DOCS / "json.md": json_page()}
+
+
+def json_page() -> str:
+    rows = "".join(f"| {command} | {_link(model.__name__)} |\n" for command, model in _ANSWERS.items())
+    _, schema = models_json_schema([(model, "serialization") for model in _ANSWERS.values()])
+    tables = (_table(name, found) for name, found in sorted(schema["$defs"].items()))
+    return "\n".join([_JSON_INTRO + rows, *tables])
+
+
+def _table(name: str, schema: Mapping[str, Any]) -> str:
+    head = f"## {name}\n\n{' '.join(schema.get('description', '').split())}\n"
+    if "enum" in schema:
+        return f"{head}\nOne of {_type(schema)}.\n"
+    rows = (f"| {f} | {_type(a)} | {a.get('description', '')} |\n" for f, a in schema["properties"].items())
+    return f"{head}\n| field | type | what |\n| --- | --- | --- |\n{''.join(rows)}"
+
+
+def _type(about: Mapping[str, Any]) -> str:
+    if "$ref" in about:
+        return _link(about["$ref"].rpartition("/")[2])
+    if "anyOf" in about:
+        return " or ".join(_type(part) for part in about["anyOf"])
+    if "enum" in about:
+        return ", ".join(f"`{word}`" for word in about["enum"])
+    if about.get("type") == "array":
+        return f"list of {_type(about.get('items', {}))}"
+    return str(about.get("format") or about.get("type") or "any")
+
+
+def _link(name: str) -> str:
+    return f"[{name}](#{name.lower()})"
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
     parts = [_INTRO]
     for name, text in _commands("leitmotif", get_command(app), None):
         parts.append(f"## {name}\n\n```text\n{text}\n```\n")
@@ -39,4 +109,5 @@ def _commands(name: str, command: Any, parent: Context | None) -> Iterator[tuple
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")

@@ -44,7 +44,8 @@ def test_help_names_every_format(run: Cli) -> None:
 
 
 def test_the_page_agrees_with_help() -> None:
-    assert docs.PAGE.read_text("utf-8") == docs.page(), "run `python -m agent.serve.docs`"
+    for file, text in docs.pages().items():
+        assert file.read_text("utf-8") == text, "run `python -m agent.serve.docs`"
 
 
 def test_start_up_loads_nothing_heavy() -> None:
