@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from sqlalchemy import URL
 
@@ -103,6 +103,15 @@ class Settings(BaseSettings):
     embed: EmbedSettings = EmbedSettings()
     profile: ProfileSettings = ProfileSettings()
     recommend: RecommendSettings = RecommendSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_follows_port(cls, data: Any) -> Any:
+        """Whoever moves the embedded engine to another port means to talk to it there."""
+        engine, llm = data.get("engine"), data.get("llm", {})
+        if not (isinstance(engine, dict) and "port" in engine and isinstance(llm, dict)):
+            return data
+        return {**data, "llm": {"base_url": f"http://127.0.0.1:{engine['port']}/v1", **llm}}
 
     @property
     def db_url(self) -> str:

@@ -101,3 +101,10 @@ def test_the_database_is_in_the_home_unless_said_otherwise(tmp_path: Path) -> No
 )
 def test_the_embedded_model_is_told_from_others(model: str, embedded: bool) -> None:
     assert LLMSettings(model=model).embedded is embedded
+
+
+def test_the_address_follows_the_port_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEITMOTIF_ENGINE__PORT", "9001")
+    assert load_settings().llm.base_url == "http://127.0.0.1:9001/v1"
+    monkeypatch.setenv("LEITMOTIF_LLM__BASE_URL", "http://gpu:8000/v1")
+    assert load_settings().llm.base_url == "http://gpu:8000/v1"
