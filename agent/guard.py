@@ -23,6 +23,9 @@ EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 NEAR = 0.5  # cosine of MiniLM word vectors: "suspense" and "thriller" .52, "cooking" and "recipes" .62, unrelated < .35
 LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+KINDS = "|".join(sorted(set(DOMAINS.values())))
+_TWO_KINDS = re.compile(rf"\b(?:{KINDS})\b(?P<gap>.*?)(?=\b(?:{KINDS})\b)")
+_JOINT = re.compile(r",|;|\b(?:and|or|with|without|about|on|of|in|from|for|to|by)\b")
 _MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}()*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
 _INSTRUCTION = re.compile(
     r"\b(ignore|disregard|forget|override)\b.{0,40}\b(previous|above|prior|instruction|other|all|everything|rules?|entries)"
@@ -115,7 +118,7 @@ def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int =
         ("instruction", lambda: _INSTRUCTION.search(text) is not None),
         ("sensitive", lambda: _SENSITIVE.search(text) is not None),
         ("loop", lambda: loops(text)),
-        ("list", lambda: text.count(",") > 1),
+        ("list", lambda: text.count(",") > 1 or _strung(text)),
         ("copy", lambda: copies(text, evidence.titles)),
         ("unsupported", lambda: bool(unsupported(text, evidence, embed))),
         ("vacuous", lambda: vacuous(text, evidence)),
@@ -134,6 +137,11 @@ def harmful(text: str) -> str | None:
 def _one_sentence(text: str, least: int, most: int) -> bool:
     body = text.strip()
     return "\n" not in body and least <= len(words(body)) <= most and not re.search(r"[.!?]\s+\S", body)
+
+
+def _strung(text: str) -> bool:
+    """Names two kinds of things with nothing that joins them: "craft articles courses"."""
+    return any(_JOINT.search(found["gap"]) is None for found in _TWO_KINDS.finditer(text.lower()))
 
 
 def loops(text: str) -> bool:

@@ -51,6 +51,11 @@ def statement(polarity: Polarity, words: str) -> str:
     return f"{VERBS[polarity]} {lower(words)}"
 
 
+def looking_for(queries: Sequence[str]) -> str:
+    """A statement from searches that led to no item; the words are the user's. The latest two, at least one."""
+    return f"Is looking for {enumerate_words([f'“{query}”' for query in queries[-2:]])}"
+
+
 def label(features: Sequence[str]) -> str:
     """ "Mystery and slow-burn". `features` best first, at least one."""
     return capital(enumerate_words(features[:2]))

@@ -260,7 +260,8 @@ class Profiler:
     def _shown(self, statements: Sequence[Statement], history: History) -> Evidence:
         shown = evidence_of(history.shown(*statements), history.items, self._stats)
         said = tuple(s.facet for s in statements if not s.evidence)
-        return replace(shown, features=tuple(dict.fromkeys((*said, *shown.features))), queries=(*shown.queries, *said))
+        found = tuple(dict.fromkeys((*said, *shown.features))) or tuple(dict.fromkeys(s.facet for s in statements))
+        return replace(shown, features=found, queries=(*shown.queries, *said))
 
     async def _portrait(self, profile: Profile, previous: Profile | None, history: History) -> tuple[str, Origin]:
         likes, dislikes = both_labels(profile.themes)

@@ -7,6 +7,7 @@ none is left, a plain sentence from the data stands in, marked `origin: fallback
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from retrieval.merge import confidence, statement_id
 from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Segment, Source, Statement
 
 FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
+_KINDS_LISTED = re.compile(rf"\b({guard.KINDS}), ({guard.KINDS})\b")
 LONGEST = 6  # words of a feature
 SLACK = 0.15  # sentences that name about as much of the evidence are compared by likelihood, others by what they name
 
@@ -80,7 +82,7 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
     queries = tuple(e.text for e in events if e.text and e.kind is EventKind.SEARCH)
     ranked = [feature for feature, _ in distinctive(touched, stats)]
-    told = ranked or [" ".join(guard.words(query)) for query in queries]
+    told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
     chosen: list[str] = []
     for feature in told:
         if fit_to_say(feature) and not guard.overlap(feature, chosen):
@@ -116,8 +118,11 @@ class Writer:
         evidence = evidence_of(segment.events, items, self._stats)
         if not evidence.features:
             return None
-        words, origin = await self._phrase(segment.user, evidence)
-        text = plain.statement(segment.polarity, words)
+        if evidence.items:
+            words, origin = await self._phrase(segment.user, evidence)
+            text = plain.statement(segment.polarity, words)
+        else:
+            text, origin = plain.looking_for(evidence.features), Origin.FALLBACK
         ids = tuple(e.id for e in segment.events)
         return Statement(
             id=statement_id(segment.user, segment.polarity, text, ids),
@@ -146,7 +151,7 @@ class Writer:
         )
         sound: dict[str, float] = {}
         for answer in answers:
-            text = plain.lower(plain.tidy(answer.output.text))
+            text = _KINDS_LISTED.sub(r"\1 and \2", plain.lower(plain.tidy(answer.output.text)))
             problem = guard.check(text, support, self._embed, least_words=1)
             if problem:
                 self.rejected[problem] += 1
