@@ -16,7 +16,7 @@ import numpy as np
 
 from agent import plain
 from agent.config import RecommendSettings
-from agent.errors import LLMError
+from agent.errors import LLMError, LLMUnsupportedError
 from agent.explain import Explainer, Grounds, from_data, grounds, spared
 from agent.rerank import Reranker
 from retrieval.embed import Embedder, Vectors
@@ -83,7 +83,7 @@ class Recommender:
         top = self._diverse(pool, max(k, self._settings.rerank))
         items = self._store.items([c.item for c in top])
         until = asyncio.get_running_loop().time() + self._settings.deadline_s
-        scores, degraded = await self._llm_scores(known, [items[c.item] for c in top], query, until)
+        scores, there = await self._llm_scores(known, [items[c.item] for c in top], query, until)
         by_id = {c.item: c for c in top}
         order = bounded(
             [c.item for c in top],
@@ -92,6 +92,8 @@ class Recommender:
             self._settings.max_rise,
             [c.prior for c in top],
         )
+        wanted = bool(top and self._settings.rerank and self._settings.llm_weight)
+        degraded = ("rerank",) if wanted and not scores else ()
         found = [
             _recommendation(place, by_id[i], scores, query is not None, degraded) for place, i in enumerate(order[:k])
         ]
@@ -101,7 +103,7 @@ class Recommender:
             why = {i: g for i, g in why.items() if g.shared}
         found = [from_data(r, why.get(r.item), popularity.get(r.item, 0), query) for r in found]
         found = [r if r.citations or query else self._unlike(r, items[r.item], known, popularity) for r in found]
-        return await self._phrased(profile.user, found, why, until) if explain and not degraded else found
+        return await self._phrased(profile.user, found, why, until) if explain and there else found
 
     async def _phrased(
         self, user: str, found: list[Recommendation], why: Mapping[str, Grounds], until: float
@@ -174,16 +176,18 @@ class Recommender:
 
     async def _llm_scores(
         self, known: Known, items: Sequence[Item], query: str | None, until: float
-    ) -> tuple[dict[str, float], tuple[str, ...]]:
-        """LLM scores of the top, and what is missing when the LLM cannot give them in time."""
+    ) -> tuple[dict[str, float], bool]:
+        """LLM scores of the top, none when the LLM cannot give them in time, and whether anybody is there to ask more."""
         head = items[: self._settings.rerank]
         if not head or not self._settings.llm_weight:
-            return {}, ()
+            return {}, True
         try:
             async with asyncio.timeout_at(until):
-                return await self._reranker.scores(known.profile, known.recent_likes(), head, query), ()
+                return await self._reranker.scores(known.profile, known.recent_likes(), head, query), True
+        except LLMUnsupportedError:  # a server that cannot score can still phrase
+            return {}, True
         except (LLMError, TimeoutError):
-            return {}, ("rerank",)
+            return {}, False
 
     @staticmethod
     def _unlike(rec: Recommendation, item: Item, known: Known, popularity: Mapping[str, float]) -> Recommendation:

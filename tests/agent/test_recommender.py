@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent.errors import LLMUnsupportedError
 from agent.service import Service
 from retrieval.records import Event, Item, Origin, Recommendation
 from tests.fakes import NOW, FakeLLM, act, catalogue, make_service, people
@@ -135,3 +136,14 @@ def test_a_user_of_whom_nothing_can_be_said_gets_something_new(tmp_path: Path) -
     records: list[Item | Event] = [*catalogue(), Item("bare", "Bare"), act("zoe", 1, "bare")]
     with make_service(tmp_path, None, records) as service:
         assert found(service, "zoe", k=5)
+
+
+def test_a_server_that_cannot_score_still_words_the_reasons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unsupported(self: FakeLLM, text: str) -> Any:
+        raise LLMUnsupportedError("no log-probabilities here")
+
+    monkeypatch.setattr(FakeLLM, "_score", unsupported)
+    with make_service(tmp_path, FakeLLM()) as service:
+        answers = found(service, k=3)
+    assert all(r.degraded == ("rerank",) for r in answers)
+    assert any(r.reason_origin is Origin.MODEL for r in answers)
