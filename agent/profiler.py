@@ -58,6 +58,11 @@ class History:
         wanted = {e for s in statements for e in s.evidence}
         return [e for e in self.events if e.id in wanted]
 
+    def middle(self, statement: Statement) -> datetime:
+        """The median time of a statement's evidence."""
+        shown = self.shown(statement)
+        return shown[len(shown) // 2].at
+
     def outweighed(self, statement: Statement) -> bool:
         """Does more speak against a statement than for it, over all items with the features that it names?
 
@@ -183,7 +188,7 @@ class Profiler:
         """What holds now, and which statement ids were replaced by which: folded, contradicted, and the user's own words."""
         folded = fold(written, self._vectors(user, written), self._settings.merge_similarity)
         topics = np.array([history.topic(s) for s in folded], dtype=np.float32)
-        gone = contradicted(folded, topics, self._settings.contradiction)
+        gone = contradicted(folded, topics, [history.middle(s) for s in folded], self._settings.contradiction)
         winners = set(gone.values())  # who has turned away from a thing has liked it more often than not
         held = [s for s in folded if s.id not in gone and (s.id in winners or not history.outweighed(s))]
         kept = [replace(s, horizon=horizon(history.shown(s), as_of)) for s in held]

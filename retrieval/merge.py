@@ -76,19 +76,22 @@ def _join(group: Sequence[Statement]) -> Statement:
     )
 
 
-def contradicted(statements: Sequence[Statement], topics: Vectors, similarity: float) -> dict[str, str]:
+def contradicted(
+    statements: Sequence[Statement], topics: Vectors, middles: Sequence[datetime], similarity: float
+) -> dict[str, str]:
     """Which statement ids later ones contradict: {old id: new id}.
 
     `topics` (n, dim): unit mean of the evidence's vectors, so that likes and dislikes are compared by what they are about.
-    The newer must begin after the older ended and rest on two events at least: one bad film is not a change of taste. The
-    user's own words are never overruled by inference.
+    `middles`: the median time of each statement's evidence. Most of the newer must come after the older ended (tastes turn
+    slowly, so the first doubts may come before), and rest on two events at least: one bad film is not a change of taste.
+    The user's own words are never overruled by inference.
     """
     found: dict[str, str] = {}
     for i, old in enumerate(statements):
         for j, new in enumerate(statements):
             if (
                 old.polarity is not new.polarity
-                and new.first_at > old.last_at
+                and middles[j] > old.last_at
                 and len(new.evidence) >= 2
                 and (old.source is Source.INFERRED or new.source is not Source.INFERRED)
                 and float(topics[i] @ topics[j]) >= similarity

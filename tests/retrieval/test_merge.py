@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -164,16 +165,23 @@ LIKED = said("jazz", "ab", first=0, last=5)
 TURNED = said("no jazz", "cd", polarity=Polarity.DISLIKE, first=6, last=9)
 
 
+def middles(statements: Sequence[Statement]) -> list[datetime]:
+    return [s.first_at + (s.last_at - s.first_at) / 2 for s in statements]
+
+
 def test_a_later_contradiction_takes_the_place_of_the_earlier() -> None:
-    assert contradicted([LIKED, TURNED], same(2), 0.75) == {LIKED.id: TURNED.id}
-    assert contradicted([TURNED, LIKED], same(2), 0.75) == {LIKED.id: TURNED.id}
+    assert contradicted([LIKED, TURNED], same(2), middles([LIKED, TURNED]), 0.75) == {LIKED.id: TURNED.id}
+    assert contradicted([TURNED, LIKED], same(2), middles([TURNED, LIKED]), 0.75) == {LIKED.id: TURNED.id}
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         (LIKED, replace(TURNED, polarity=Polarity.LIKE)),
-        (LIKED, replace(TURNED, first_at=LIKED.last_at)),  # at the same time: both are true of this person
+        (
+            LIKED,
+            replace(TURNED, first_at=LIKED.first_at, last_at=LIKED.last_at),
+        ),  # at once: both are true of this person
         (LIKED, replace(TURNED, evidence=("c",))),  # one bad film is not a change of taste
         (replace(LIKED, source=Source.ASSERTED), TURNED),  # the user's own word
         (replace(LIKED, source=Source.EDITED), TURNED),
@@ -181,16 +189,21 @@ def test_a_later_contradiction_takes_the_place_of_the_earlier() -> None:
     ids=["same side", "not later", "one event", "asserted", "edited"],
 )
 def test_what_is_no_contradiction(old: Statement, new: Statement) -> None:
-    assert contradicted([old, new], same(2), 0.75) == {}
+    assert contradicted([old, new], same(2), middles([old, new]), 0.75) == {}
+
+
+def test_first_doubts_may_come_before_the_liking_ends() -> None:
+    doubted = replace(TURNED, first_at=LIKED.last_at - (LIKED.last_at - LIKED.first_at) / 4)
+    assert contradicted([LIKED, doubted], same(2), middles([LIKED, doubted]), 0.75) == {LIKED.id: doubted.id}
 
 
 def test_another_topic_is_no_contradiction() -> None:
-    assert contradicted([LIKED, TURNED], AXES[:2], 0.75) == {}
+    assert contradicted([LIKED, TURNED], AXES[:2], middles([LIKED, TURNED]), 0.75) == {}
 
 
 @given(STATEMENTS)
 def test_nobody_contradicts_themselves_and_no_two_each_other(statements: list[Statement]) -> None:
-    found = contradicted(statements, vectors_of(statements), 0.75)
+    found = contradicted(statements, vectors_of(statements), middles(statements), 0.75)
     assert all(old != new and found.get(new) != old for old, new in found.items())
     said_by_user = {s.id for s in statements if s.source is not Source.INFERRED}
     assert not said_by_user & found.keys() or all(found[i] in said_by_user for i in said_by_user & found.keys())
