@@ -2,7 +2,7 @@
 
 score = log P(title | profile) - log P(title | nothing), per token: what the title alone explains is divided out (pointwise
 mutual information). Untuned models of this size rank at random when they generate an order, and well above it by likelihood
-(DESIGN.md section 5). Each candidate is scored by itself, so there is no position to be biased by and no other item's text
+(docs/decisions/0007). Each candidate is scored by itself, so there is no position to be biased by and no other item's text
 to be commanded by; how far an item may rise on this score alone is bounded by `retrieval.fusion.bounded`.
 """
 
