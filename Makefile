@@ -13,7 +13,7 @@ export UV_TORCH_BACKEND ?= cpu
 unexport UV_FIND_LINKS
 endif
 
-.PHONY: setup demo test unit lint format requirements wheel clean
+.PHONY: setup demo test unit lint format requirements clean
 
 setup: $(VENV)/.installed
 
