@@ -87,7 +87,7 @@ def _shared(item: Item, statement: Statement, evidence: Sequence[Item]) -> tuple
 
     What the user said of themselves names no features; there the words that the item's title and text share with it count.
     """
-    own = features(item)
+    own = [f for f in features(item) if guard.fit_to_say(f)]
     theirs = {f for other in evidence for f in features(other)}
     said = guard.stems([statement.text if statement.evidence else statement.facet])
     named = [f for f in own if guard.stems([f]) and guard.stems([f]) <= said]
@@ -176,8 +176,8 @@ def _because(known: Grounds) -> str:
 
 def _notes(item: Item) -> str:
     """An item as the model sees it: "book, mystery (slow-burn, iceland)". Its text stays out: it may be hostile."""
-    tags = [t.lower() for t in item.tags[:FEATURES]]
-    head = ", ".join(c.lower() for c in item.categories[:FEATURES])
+    tags = [t.lower() for t in item.tags if guard.fit_to_say(t)][:FEATURES]
+    head = ", ".join([c.lower() for c in item.categories if guard.fit_to_say(c)][:FEATURES])
     return f"{head} ({', '.join(tags)})" if tags else head
 
 

@@ -21,6 +21,7 @@ from retrieval.features import DOMAINS
 EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 
 NEAR = 0.5  # cosine of MiniLM word vectors: "suspense" and "thriller" .52, "cooking" and "recipes" .62, unrelated < .35
+LONGEST = 6  # words of a feature
 LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 KINDS = "|".join(sorted(set(DOMAINS.values())))
@@ -132,6 +133,11 @@ def harmful(text: str) -> str | None:
         if pattern.search(text):
             return name
     return None
+
+
+def fit_to_say(feature: str) -> bool:
+    """May a feature be shown and kept? Tags are hostile until shown otherwise, and a sentence is no tag."""
+    return bool(feature) and len(feature.split()) <= LONGEST and harmful(feature) is None
 
 
 def _one_sentence(text: str, least: int, most: int) -> bool:
