@@ -144,7 +144,7 @@ async def _ask(span: str, llm: LLM) -> Polarity:
 
 
 def _asserted(clause: Clause, says: Polarity, user: str, now: datetime) -> Statement:
-    verb = "Is learning" if clause.learning else "Likes" if says is Polarity.LIKE else "Avoids"
+    verb = "Is learning" if clause.learning else plain.VERBS[says]
     text = f"{verb} {clause.span}"
     return Statement(
         id=statement_id(user, says, text, ()),
@@ -172,7 +172,7 @@ def provisional(user: str, statements: Sequence[Statement], embedder: Embedder, 
         Theme(
             id=theme_id(user, s, ()),
             user=user,
-            label=s.facet[:1].upper() + s.facet[1:],
+            label=plain.capital(s.facet),
             summary=s.text,
             polarity=s.polarity,
             statements=(s.id,),

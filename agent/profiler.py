@@ -175,11 +175,20 @@ class Profiler:
         prompt, model = self._writer.prompt.ref, self._writer.model
         known = self._store.statement_by_segment(user, [g.key for g in segments], prompt, model)
         missing = [g for g in segments if g.key not in known]
-        fresh = await asyncio.gather(*(self._writer.statement(g, history.items, now) for g in missing))
-        self._store.save_statements([f for f in fresh if f is not None])
-        silent: dict[str, str | None] = {g.key: None for g, f in zip(missing, fresh, strict=True) if f is None}
-        self._store.save_segments(user, silent, prompt, model, now)
-        found = {**known, **{g.key: f for g, f in zip(missing, fresh, strict=True)}}
+
+        async def write(group: Segment) -> Statement | None:
+            """Written is kept at once, whatever becomes of the other segments."""
+            made = await self._writer.statement(group, history.items, now)
+            if made is None:
+                self._store.save_segments(user, {group.key: None}, prompt, model, now)
+            else:
+                self._store.save_statements([made])
+            return made
+
+        fresh = await asyncio.gather(*(write(g) for g in missing), return_exceptions=True)
+        for failure in (f for f in fresh if isinstance(f, BaseException)):
+            raise failure  # only now, so that none is left at work behind our back
+        found = {**known, **{g.key: f for g, f in zip(missing, fresh, strict=True) if not isinstance(f, BaseException)}}
         return [replace(said, superseded_by=None) for g in segments if (said := found[g.key]) is not None]
 
     def _settle(
@@ -254,7 +263,7 @@ class Profiler:
                 continue
             members = [by_id[i] for i in theme.statements]
             taken = [t.label for t in named] + [t.label for t in known if t.id != theme.id and t.active]
-            label, origin = await self._writer.label(theme.user, self._shown(members, history), theme.polarity, taken)
+            label, origin = await self._writer.label(theme.user, self._shown(members, history), taken)
             if old and old.label and old.label != label:
                 detail = f"{old.label} is now {label}"
                 renamed.append(ThemeEvent(theme.id, ThemeEventKind.RENAMED, as_of, (), detail))

@@ -23,11 +23,10 @@ from prompts.library import Prompt
 from prompts.outputs import LabelOut, ParagraphOut, SentenceOut
 from retrieval.features import CatalogueStats, distinctive, domains, features
 from retrieval.merge import confidence, statement_id
-from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Segment, Source, Statement
+from retrieval.records import Event, EventKind, Horizon, Item, Origin, Segment, Source, Statement
 
 FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
 _KINDS_LISTED = re.compile(rf"\b({guard.KINDS}), ({guard.KINDS})\b")
-LONGEST = 6  # words of a feature
 SLACK = 0.15  # sentences that name about as much of the evidence are compared by likelihood, others by what they name
 
 
@@ -85,14 +84,9 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
     chosen: list[str] = []
     for feature in told:
-        if fit_to_say(feature) and not guard.overlap(feature, chosen):
+        if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
             chosen.append(feature)
     return Evidence(touched, tuple(chosen), tuple(domains(touched)), queries, stats.words)
-
-
-def fit_to_say(feature: str) -> bool:
-    """May a feature be shown and kept? Tags are hostile until shown otherwise, and a sentence is no tag."""
-    return bool(feature) and len(feature.split()) <= LONGEST and guard.harmful(feature) is None
 
 
 class Writer:
@@ -186,12 +180,8 @@ class Writer:
             without = [0.0] * len(texts)
         return max(zip(texts, without, strict=True), key=lambda pair: (sound[pair[0]] - pair[1], pair[0]))[0]
 
-    async def label(
-        self, user: str, evidence: Evidence, polarity: Polarity, taken: Sequence[str]
-    ) -> tuple[str, Origin]:
-        """A short name for what `evidence` shows, unlike the names in `taken`."""
-        if not evidence.features:
-            return "Other interests" if polarity is Polarity.LIKE else "Other dislikes", Origin.FALLBACK
+    async def label(self, user: str, evidence: Evidence, taken: Sequence[str]) -> tuple[str, Origin]:
+        """A short name for what `evidence` shows (one feature at least), unlike the names in `taken`."""
         prompt = library.load("label_theme")
         answers: list[Answer[LabelOut]] = await self._ask(prompt, n=2, user=user, notes=evidence.notes)
         support = replace(evidence.support, titles=())

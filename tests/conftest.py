@@ -19,7 +19,7 @@ from tests.fakes import FakeLLM, make_service
 ROOT = Path(__file__).parents[1]
 
 # Shared machines are slow at times; what a property needs is examples, not speed.
-hypothesis_settings.register_profile("leitmotif", deadline=None, max_examples=30)
+hypothesis_settings.register_profile("leitmotif", deadline=None, max_examples=50)
 hypothesis_settings.load_profile("leitmotif")
 
 

@@ -90,7 +90,8 @@ async def run(settings: Settings, *, console: Console, now: datetime) -> DemoRep
     clock = _Clock()
     started, began = time.monotonic(), datetime.now(UTC)
     with clock.stage("engine"):
-        ours = await asyncio.to_thread(_start_engine, settings, console)
+        # Not in a thread: Ctrl-C would leave it there to finish, and nobody would stop what it started.
+        ours = _start_engine(settings, console)
     try:
         home = settings.home / "demo"
         with Service.open(settings.model_copy(update={"home": home, "database_url": None})) as service:
@@ -103,7 +104,7 @@ async def run(settings: Settings, *, console: Console, now: datetime) -> DemoRep
             return _report(service, people, tokens.tokens_in + tokens.tokens_out, clock.stages, spent, page)
     finally:
         if ours:
-            await asyncio.to_thread(engine.stop, settings)
+            engine.stop(settings)
 
 
 def _start_engine(settings: Settings, console: Console) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import LLMUnavailableError
+from agent.protocol import ChatRequest, RawChat
 from agent.service import Service
 from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Profile, ThemeEventKind
 from tests.fakes import DAY, NOW, FakeLLM, act, catalogue, make_service, people
@@ -242,3 +243,23 @@ def test_the_same_user_asked_for_twice_at_once_gets_one_profile(service: Service
     one, other = asyncio.run(twice())
     assert one == other
     assert one.version == 1
+
+
+def test_what_was_written_is_kept_when_the_model_goes_away_in_the_middle(service: Service, llm: FakeLLM) -> None:
+    real, answered = llm._chat, 0
+
+    async def one_answer(request: ChatRequest) -> RawChat:
+        nonlocal answered
+        if answered:
+            raise LLMUnavailableError("gone")
+        answered += 1
+        return await real(request)
+
+    llm._chat = one_answer  # type: ignore[method-assign]
+    with pytest.raises(LLMUnavailableError):
+        build(service)
+    assert len(service.store.statements("ann")) == 1
+    llm._chat = real  # type: ignore[method-assign]
+    llm.history.clear()
+    profile = build(service)
+    assert len(llm.asked("write_statement")) == len(profile.statements) - 1

@@ -151,7 +151,7 @@ def shown() -> Evidence:
 
 
 def label(llm: FakeLLM | None, *taken: str) -> tuple[str, Origin]:
-    return asyncio.run(Writer(llm, EMBED, STATS, 4).label("ann", shown(), Polarity.LIKE, taken))
+    return asyncio.run(Writer(llm, EMBED, STATS, 4).label("ann", shown(), taken))
 
 
 def test_a_label_is_in_the_models_words_where_they_pass(llm: FakeLLM) -> None:

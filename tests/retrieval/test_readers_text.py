@@ -20,7 +20,7 @@ ODD = st.text(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ODD, st.integers(0, 40))
 def test_clean_is_idempotent_normalised_and_within_its_cap(text: str, cap: int) -> None:
     once = clean(text, cap)
