@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
+from threading import RLock
 
 from agent.config import Settings
 from agent.explain import Explainer
@@ -52,6 +53,7 @@ class Parts:
         self._llm = llm
         self._index: VectorIndex | None = before._index if before else None
         self._ensured = False
+        self._making = RLock()  # `warm` runs in threads
 
     @cached_property
     def stats(self) -> CatalogueStats:
@@ -84,12 +86,18 @@ class Parts:
 
     def index(self, progress: Progress | None = None) -> VectorIndex:
         """The item index, up to date; the first call may embed the whole catalogue and tells `progress` (done, total)."""
-        if self._index is None:
-            self._index = open_index(self._settings.home / "index", self._store, self._shared, progress)
-        elif not self._ensured:
-            self._index.ensure(self._store, self._shared, progress)
-        self._ensured = True
-        return self._index
+        with self._making:
+            if self._index is None:
+                self._index = open_index(self._settings.home / "index", self._store, self._shared, progress)
+            elif not self._ensured:
+                self._index.ensure(self._store, self._shared, progress)
+            self._ensured = True
+            return self._index
+
+    def warm(self) -> Recommender:
+        """The recommender with all that it needs. May embed a whole catalogue: call it in a thread where others wait."""
+        with self._making:
+            return self.recommender
 
     def close(self) -> None:
         if self._index is not None:

@@ -113,6 +113,15 @@ class Profiler:
             return previous
         history = self._history(user, as_of, seen)
         written = await self._written(user, history, now)
+        profile, replaced = await self._compose(user, written, history, previous, as_of)
+        profile = replace(profile, events_seen=seen)
+        self._keep(user, profile.statements, replaced, as_of)
+        return self._store.save_profile(profile, version)
+
+    async def _compose(
+        self, user: str, written: Sequence[Statement], history: History, previous: Profile | None, as_of: datetime
+    ) -> tuple[Profile, dict[str, str]]:
+        """Statements to a profile with named themes and a portrait, and which statement ids were replaced by which."""
         statements, replaced = self._settle(user, written, history, as_of)
         known = previous.themes if previous else ()
         evidence = self._evidence(statements, previous.statements if previous else ())
@@ -120,9 +129,7 @@ class Profiler:
         themes, renamed = await self._name(themes, known, statements, evidence, history, as_of)
         profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=(*steps, *renamed))
         portrait, origin = await self._portrait(profile, previous, history)
-        profile = replace(profile, portrait=portrait, portrait_origin=origin, events_seen=seen)
-        self._keep(user, statements, replaced, as_of)
-        return self._store.save_profile(profile, version)
+        return replace(profile, portrait=portrait, portrait_origin=origin), replaced
 
     def _keep(self, user: str, statements: Sequence[Statement], replaced: Mapping[str, str], as_of: datetime) -> None:
         """Save what was inferred. A look back adds what it needs and changes nothing of what holds today."""
@@ -156,13 +163,8 @@ class Profiler:
         """
         history = self._history(user, as_of, self._store.event_count(user, as_of))
         found = [await self._writer.statement(g, history.items, as_of) for g in self._segments(history)]
-        statements, _ = self._settle(user, [s for s in found if s is not None], history, as_of)
-        evidence = self._evidence(statements)
-        themes, _ = evolve(user, (), self._clusters(statements, history), evidence, as_of, self._rules())
-        themes, _ = await self._name(themes, (), statements, evidence, history, as_of)
-        profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), events_seen=len(history.events))
-        portrait, origin = await self._portrait(profile, None, history)
-        return replace(profile, portrait=portrait, portrait_origin=origin)
+        profile, _ = await self._compose(user, [s for s in found if s is not None], history, None, as_of)
+        return replace(profile, events_seen=len(history.events))
 
     def _segments(self, history: History) -> list[Segment]:
         s = self._settings

@@ -202,7 +202,8 @@ class Service:
         try:
             profile, missing = await self._profile_or_sketch(user, now)
             muted = frozenset(i for i, mark in self.store.theme_marks(user).items() if mark == "muted")
-            found = await self._up_to_date().recommender.recommend(
+            recommender = await asyncio.to_thread(self._up_to_date().warm)
+            found = await recommender.recommend(
                 profile, k=k, query=(query or "").strip() or None, explain=explain, now=now, muted=muted
             )
         finally:
@@ -216,9 +217,8 @@ class Service:
         try:
             reading = await coldstart.read(text, STRANGER, now, self._llm)
             profile = coldstart.provisional(STRANGER, reading.statements, self._embedder, now)
-            found = await self._up_to_date().recommender.recommend(
-                profile, k=k, query=None, explain=True, now=now, muted=frozenset()
-            )
+            recommender = await asyncio.to_thread(self._up_to_date().warm)
+            found = await recommender.recommend(profile, k=k, query=None, explain=True, now=now, muted=frozenset())
         finally:
             self._flush()
         return ColdStart(profile, reading.ignored, tuple(found))
