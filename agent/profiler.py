@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from agent import guard
 from agent.config import ProfileSettings
+from agent.history import History
 from agent.writer import Evidence, Writer, evidence_of
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
-from retrieval.features import CatalogueStats, features
+from retrieval.features import CatalogueStats
 from retrieval.merge import contradicted, fold, horizon
 from retrieval.records import (
-    Event,
     Horizon,
-    Item,
     Origin,
     Polarity,
     Profile,
@@ -34,58 +32,15 @@ from retrieval.records import (
     ThemeEvent,
     ThemeEventKind,
 )
-from retrieval.segments import SegmentRules, polarities, segment
+from retrieval.segments import SegmentRules, segment
 from retrieval.store import Store
-from retrieval.themes import Cluster, ThemeRules, centroid, clusters, evolve
+from retrieval.themes import Cluster, ThemeRules, clusters, evolve
 from retrieval.themes import Evidence as ThemeEvidence
 from retrieval.topics import Topics
 
 RELABEL_BELOW = 0.5  # a theme is named anew when less than this share of its evidence is what its name was made from
 SAME_DAY = timedelta(days=1)
 SAID_WEIGHT = 3  # what a user says of themselves counts like three events
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A user's window of events up to a moment, the items they touched, and a unit vector (n, dim) for each event."""
-
-    events: tuple[Event, ...]
-    items: Mapping[str, Item]
-    vectors: Vectors
-
-    def shown(self, *statements: Statement) -> list[Event]:
-        """The events behind statements, in time order."""
-        wanted = {e for s in statements for e in s.evidence}
-        return [e for e in self.events if e.id in wanted]
-
-    def middle(self, statement: Statement) -> datetime:
-        """The median time of a statement's evidence."""
-        shown = self.shown(statement)
-        return shown[len(shown) // 2].at
-
-    def outweighed(self, statement: Statement) -> bool:
-        """Does more speak against a statement than for it, over all items with the features that it names?
-
-        Who dislikes three comedies and likes thirty does not dislike comedies; the three share something that we cannot name.
-        A dislike needs a majority, a like only no majority against it.
-        """
-        said = guard.stems([statement.text])
-        shown = {f for e in self.shown(statement) if e.item in self.items for f in features(self.items[e.item or ""])}
-        named = {f for f in shown if guard.stems([f]) <= said}
-        sides: dict[str, Polarity] = {}
-        for event, side in zip(self.events, polarities(self.events), strict=True):
-            if side is not None and event.item in self.items and named <= set(features(self.items[event.item or ""])):
-                sides[event.item or ""] = side
-        speaks_for = sum(side is statement.polarity for side in sides.values())
-        against = len(sides) - speaks_for
-        return bool(named) and (
-            against > speaks_for or (statement.polarity is Polarity.DISLIKE and against == speaks_for)
-        )
-
-    def topic(self, statement: Statement) -> Vectors:
-        """(dim,) What a statement's evidence is about."""
-        wanted = set(statement.evidence)
-        return centroid(self.vectors[[row for row, e in enumerate(self.events) if e.id in wanted]])
 
 
 class Profiler:
