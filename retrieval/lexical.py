@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from retrieval.records import Item
 
@@ -70,6 +71,10 @@ class Lexical:
         self.ids: tuple[str, ...] = tuple(item_id for item_id, _ in rows)
         self._row = {item_id: row for row, item_id in enumerate(self.ids)}
         self._bm25 = _build([words for _, words in rows])
+        self._weights = _weights(self._bm25, len(rows))
+        self.documents = (self._weights > 0).astype(np.float64).tocsr()
+        """(items, vocabulary): 1 where an item has a word."""
+        self._asked = _without_stop_words(self.documents, self._bm25)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -90,6 +95,15 @@ class Lexical:
         ranked = sorted(found, key=lambda row: (-scores[row], self.ids[row]))
         return [(self.ids[row], float(scores[row])) for row in ranked[:k]]
 
+    def alike(self, history: Sequence[int], rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
+        """BM25 of the items in `rows` for the words of the items in `history` (rows, too), shape (len(rows),).
+
+        A word of several items of the history counts several times, and the sum is divided by the root of their number.
+        """
+        words = np.asarray(self._asked[list(history)].sum(axis=0)).ravel()
+        found: NDArray[np.float64] = self._weights[np.asarray(rows)] @ words
+        return np.log1p(found / max(len(history), 1) ** 0.5)
+
     def rows(self, item_ids: Sequence[str]) -> NDArray[np.intp]:
         """The rows of these items in `scores`; -1 for an unknown item."""
         return np.array([self._row.get(item_id, -1) for item_id in item_ids], dtype=np.intp)
@@ -97,6 +111,23 @@ class Lexical:
 
 def _searchable(item: Item) -> str:
     return " ".join((item.title, *item.categories, *item.tags, item.text))
+
+
+def _weights(index: bm25s.BM25 | None, items: int) -> sparse.csr_matrix:
+    """(items, vocabulary): what each word adds to the BM25 of each item."""
+    if index is None:
+        return sparse.csr_matrix((items, 0))
+    held = index.scores  # bm25s keeps them by column
+    shape = (items, len(held["indptr"]) - 1)
+    return sparse.csc_matrix((held["data"], held["indices"], held["indptr"]), shape=shape).tocsr()
+
+
+def _without_stop_words(documents: sparse.csr_matrix, index: bm25s.BM25 | None) -> sparse.csr_matrix:
+    """`documents` with the columns of stop words empty: what a history asks for."""
+    kept = np.ones(documents.shape[1])
+    if index is not None:
+        kept[[column for word, column in index.vocab_dict.items() if word in STOP]] = 0.0
+    return (documents @ sparse.diags(kept)).tocsr()
 
 
 def _build(documents: list[list[str]]) -> bm25s.BM25 | None:

@@ -10,6 +10,7 @@ import pytest
 
 from retrieval.readers import ColumnMap, ReadError, Sequence, detect, read, read_sequences
 from retrieval.readers.movielens import natural_title
+from retrieval.readers.recbole import SequenceFiles, sequence_files
 from retrieval.records import Event, EventKind, Item, Refusal
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -134,19 +135,43 @@ def test_a_sequence_file_gives_the_history_in_order_and_never_the_target(tmp_pat
         assert len({event.id for event in events}) == 4
 
 
-def test_the_evaluation_reads_history_and_target(tmp_path: Path) -> None:
-    folder(tmp_path, ml__train__inter=SEQUENCES.replace("\t3\n", "\t9\n"), ml__test__inter=SEQUENCES)
-    for path in (tmp_path, tmp_path / "ml.test.inter"):
-        assert list(read_sequences(path)) == [Sequence("u", ("1", "2", "1"), "3"), Sequence("v", ("2",), "1")]
+def test_the_evaluation_reads_history_and_target_and_a_bad_row_as_a_refusal(tmp_path: Path) -> None:
+    folder(tmp_path, ml__test__inter=SEQUENCES + "w\t1\t\n" + "x\t\t2\n")
+    assert list(read_sequences(tmp_path / "ml.test.inter")) == [
+        Sequence("u", ("1", "2", "1"), "3", "ml.test.inter", 2),
+        Sequence("v", ("2",), "1", "ml.test.inter", 3),
+        Refusal("ml.test.inter", 4, "item_id is missing"),
+        Sequence("x", (), "2", "ml.test.inter", 5),
+    ]
 
 
-def test_a_bad_sequence_is_refused_on_ingest_and_stops_an_evaluation(tmp_path: Path) -> None:
-    folder(tmp_path, ml__test__inter=SEQUENCES + "w\t1\t\n" + "x\t" + "1 " * 10_000 + "\t1\n")
-    missing, long = [record for record in load(tmp_path) if isinstance(record, Refusal)]
-    assert missing == Refusal("ml.test.inter", 4, "item_id is missing")
+def test_columns_of_a_sequence_file_stand_in_any_order_among_others(tmp_path: Path) -> None:
+    head = "item_id:token\tage:float\tuser_id:token\titem_id_list:token_seq \r\n"
+    folder(tmp_path, ml__test__inter=f"{head}3 \t7\tu\t1 2  1 \r\n\r\n")
+    assert list(read_sequences(tmp_path / "ml.test.inter")) == [Sequence("u", ("1", "2", "1"), "3", "ml.test.inter", 2)]
+
+
+def test_a_history_that_runs_into_the_future_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path, ml__test__inter=SEQUENCES + "x\t" + "1 " * 10_000 + "\t1\n")
+    [long] = [record for record in load(tmp_path) if isinstance(record, Refusal)]
+    assert (long.file, long.line) == ("ml.test.inter", 4)
     assert "runs into the future" in long.reason
-    with pytest.raises(ReadError, match="line 4: item_id is missing"):
-        list(read_sequences(tmp_path))
+
+
+def test_an_evaluation_of_a_folder_takes_its_test_split_and_of_a_file_that_file(tmp_path: Path) -> None:
+    plain = "user_id:token\titem_id:token\ttimestamp:float\nu\t1\t1\n"
+    folder(tmp_path, ml__item=ITEMS, ml__train__inter=SEQUENCES, ml__test__inter=SEQUENCES, ml__inter=plain)
+    items, train, test = (tmp_path / name for name in ("ml.item", "ml.train.inter", "ml.test.inter"))
+    for path in (tmp_path, test):
+        assert sequence_files(path) == SequenceFiles((items,), test, (train,))
+    assert sequence_files(train) == SequenceFiles((items,), train, (test,))
+    assert sequence_files(tmp_path / "ml.inter") is None
+    assert sequence_files(items) is None
+    assert [event.item for event in load(tmp_path) if isinstance(event, Event)] == ["1"]
+    test.unlink()
+    assert sequence_files(tmp_path) is None
+    (tmp_path / "ml.inter").unlink()
+    assert sequence_files(tmp_path) == SequenceFiles((items,), train, ())
 
 
 def test_plain_splits_are_read_together_and_a_whole_file_instead_of_them(tmp_path: Path) -> None:
@@ -161,9 +186,13 @@ def test_plain_splits_are_read_together_and_a_whole_file_instead_of_them(tmp_pat
     ("files", "message"),
     [
         ({"a__inter": "x", "b__inter": "y"}, "several datasets: a, b"),
-        ({"a__inter": "user_id\titem_id\n"}, "no typed header"),
-        ({"a__inter": "user_id:token\titem_id:token\n"}, "no column for at"),
-        ({"a__item": "item_id:token\n"}, "no column for title"),
+        ({"a__inter": "user_id\titem_id\n"}, "a.inter, line 1: no typed header: 'user_id' is not NAME:TYPE"),
+        ({"a__inter": "user_id:text\n"}, "line 1: no typed header: 'user_id:text' is not NAME:TYPE"),
+        ({"a__inter": "user_id:token item_id:token\n"}, "line 1: no typed header"),
+        ({"a__inter": "x:token\tx:float\n"}, "line 1: no typed header: 'x:float' is there twice"),
+        ({"a__inter": "user_id:token\titem_id:token\n"}, "a.inter, line 1: no column for at"),
+        ({"a__inter": "user_id:token\titem_id_list:token_seq\n"}, "a.inter, line 1: no column item_id, only user_id"),
+        ({"a__item": "item_id:token\n"}, "a.item, line 1: no column for title"),
     ],
 )
 def test_recbole_files_that_cannot_be_read_say_why(tmp_path: Path, files: dict[str, str], message: str) -> None:

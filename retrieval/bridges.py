@@ -1,0 +1,108 @@
+"""Which texts go together in people's histories: two ways to carry co-occurrence over to items that nobody has touched yet.
+
+"words" counts which words of titles, categories and tags go with which; "bridge" is a linear map between embeddings. Both
+say something of every item that has a text, which counts of items cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from retrieval.embed import Vectors
+
+Floats = NDArray[np.float64]
+
+LEAST_ITEMS = 3  # a word of fewer items is a name, not a kind
+MOST_WORDS = 4096  # the most frequent words are kept: the table of pairs has this many squared entries
+PSEUDO = 2.0  # pairs added to seen and expected, so that one sighting proves nothing
+RIDGE = 1.0  # of the mean eigenvalue; chosen on validation items
+SHRINK = 0.1  # of the mean variance, added to the catalogue's covariance
+
+
+class WordLinks:
+    """The association of words in histories: log of how much more often two go together than by chance (a smoothed
+    pointwise mutual information, Church and Hanks 1990), as one table."""
+
+    def __init__(self, words: sparse.csr_matrix, sequences: Sequence[Sequence[int]]) -> None:
+        """`words` (items, vocabulary): 1 where an item has a word. `sequences`: item rows a user."""
+        frequency = np.asarray(words.sum(axis=0)).ravel()
+        kept = np.flatnonzero(frequency >= LEAST_ITEMS)
+        kept = kept[np.argsort(-frequency[kept], kind="stable")[:MOST_WORDS]]
+        self._words = words[:, kept].tocsr()
+        self._lengths = np.maximum(np.asarray(self._words.sum(axis=1)).ravel(), 1.0)
+        self._links = _links(self._words, sequences)
+
+    def scores(self, history: Sequence[int], rows: Sequence[int]) -> Floats:
+        """(len(rows),) the mean association between the words of the history and those of each item; 0 is chance."""
+        spoken = np.asarray(self._words[list(history)].sum(axis=0)).ravel()
+        known = np.flatnonzero(spoken)
+        if not len(known):
+            return np.zeros(len(rows))
+        profile = spoken[known] @ self._links[known] / spoken.sum()
+        found: Floats = self._words[list(rows)] @ profile
+        return found / self._lengths[list(rows)]
+
+
+def _links(words: sparse.csr_matrix, sequences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    users, columns, weights = [], [], []
+    for user, sequence in enumerate(sequences):
+        users += [user] * len(sequence)
+        columns += sequence
+        weights += [len(sequence) ** -0.25] * len(sequence)  # both sides of a pair: 1 / sqrt(length) in all
+    touched = sparse.csr_matrix((weights, (users, columns)), shape=(len(sequences), words.shape[0]))
+    spoken = (touched @ words).tocsr()
+    pairs = np.asarray((spoken.T @ spoken).todense())
+    own = sparse.diags(np.asarray(touched.multiply(touched).sum(axis=0)).ravel())
+    pairs = np.maximum(pairs - np.asarray((words.T @ own @ words).todense()), 0.0)  # an item's words with themselves
+    margin = pairs.sum(axis=0)
+    expected = np.outer(margin, margin) / max(margin.sum(), 1e-12)
+    return np.log((pairs + PSEUDO) / (expected + PSEUDO)).astype(np.float32)
+
+
+class VectorBridge:
+    """A ridge regression from the mean vector of a history to the vector of what else its user touched, compared in the
+    metric of the catalogue's inverse covariance, so that directions in which all items differ count less."""
+
+    def __init__(self, vectors: Vectors, sequences: Sequence[Sequence[int]]) -> None:
+        """`vectors` (items, dim), unit rows."""
+        self._mean = vectors.mean(axis=0)
+        centred = (vectors - self._mean).astype(np.float64)
+        long = [sequence for sequence in sequences if len(sequence) > 1]
+        covariance = centred.T @ centred / max(len(centred), 1)
+        self._map = _regression(centred, long) @ np.linalg.inv(_damped(covariance, SHRINK))
+
+    def scores(self, history: Vectors, items: Vectors) -> Floats:
+        """(n,) for `history` (m, dim) and `items` (n, dim), unit rows."""
+        asked = (history - self._mean).mean(axis=0) @ self._map
+        found: Floats = (items - self._mean) @ asked
+        return found
+
+
+def _regression(vectors: Floats, sequences: Sequence[Sequence[int]]) -> Floats:
+    """(dim, dim): the ridge regression from the mean of all others of a sequence to each of its items, less the mean item.
+
+    With S the sum of a sequence of n vectors v, the inputs are (S - v) / (n - 1), so all sums over pairs follow from S and
+    the counts of items: sum (S - v)(S - v)' = (n - 2) S S' + sum v v', and sum (S - v) v' = S S' - sum v v'.
+    """
+    if not sequences:
+        return np.zeros((vectors.shape[1], vectors.shape[1]))
+    lengths = np.array([len(sequence) for sequence in sequences])
+    columns = np.fromiter((row for sequence in sequences for row in sequence), dtype=np.intp, count=lengths.sum())
+    ends = np.cumsum([0, *lengths])
+    touched = sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(lengths), len(vectors)))
+    sums, once = touched @ vectors, 1.0 / (lengths - 1)
+    popular = touched.sum(axis=0).A1 @ vectors / len(columns)
+    gram = (sums.T * (once**2 * (lengths - 2))) @ sums + (vectors.T * (touched.T @ once**2)) @ vectors
+    cross = (sums.T * once) @ sums - (vectors.T * (touched.T @ once)) @ vectors - np.outer(sums.sum(axis=0), popular)
+    found: Floats = np.linalg.solve(_damped(gram, RIDGE), cross)
+    return found
+
+
+def _damped(matrix: Floats, share: float) -> Floats:
+    """`matrix` with `share` of its mean eigenvalue added to the diagonal, and a trace more so that it can be inverted."""
+    dim = len(matrix)
+    return matrix + (share * np.trace(matrix) / dim + 1e-9) * np.eye(dim)
