@@ -12,17 +12,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import ThreadpoolController
 
 Floats = NDArray[np.float64]
 
 CHANNELS = ("recent", "next", "walk", "latent")
 RECENT = 5  # items whose neighbours count for "recent"
 WINDOW = 10  # steps within which one item is said to follow another
-FACTORS = 32  # chosen on validation items: 128 is worse on sparse and on dense data
-SHRINK = 5.0  # added to an item's count before dividing by it, so that rare items do not look certain
+FACTORS = 64
+ALPHA = 20.0  # confidence of a touch beside 1 of an absence
+REGULARIZATION = 100.0  # chosen with ALPHA on validation items, for short histories and long ones (eval/baselines/factors.py)
+ENOUGH = 20_000  # interactions; of fewer, so strong a regularisation would leave nothing
 _FLOOR = 1e-3  # what a transition that nobody made counts as, in the unit of "next"
 _LIFT_FLOOR = 0.1  # what an unreachable item counts as, as a share of chance
 
@@ -44,7 +47,9 @@ class Collaborative:
         self._norm = _inverse(np.sqrt(self._items @ self._weight))
         self._inverse_counts = _inverse(self.counts)
         self._follows = _transitions(sequences, self.counts)
-        self._factors, self._fold_in = self._latent_factors()
+        self._ridge = REGULARIZATION * min(1.0, self._touched.nnz / ENOUGH)
+        self._factors = _factors(self._touched, self._ridge)
+        self._gram = self._factors.T @ self._factors
 
     def channels(self, history: Sequence[int]) -> dict[str, Floats]:
         """Channel -> score of every item (items,), for somebody who touched `history` (item rows, oldest first).
@@ -58,7 +63,7 @@ class Collaborative:
             "recent": self._neighbours(rows[-RECENT:]),
             "next": self._next(rows),
             "walk": self._walk(rows),
-            "latent": self._factors @ (self._factors[rows] * self._fold_in[rows, None]).mean(axis=0),
+            "latent": self._latent(rows),
         }
 
     def _neighbours(self, rows: NDArray[np.intp]) -> Floats:
@@ -89,16 +94,13 @@ class Collaborative:
         moved: Floats = self._items @ (self._share * (self._touched @ (mass * self._inverse_counts)))
         return moved
 
-    def _latent_factors(self) -> tuple[Floats, Floats]:
-        """PureSVD (Cremonesi et al. 2010) on the matrix scaled by user and item: item factors (items, k) and the weight of
-        an item when a history is folded in."""
-        damp = 1.0 / np.sqrt(self.counts + SHRINK)
-        k = min(FACTORS, min(self._touched.shape) - 1)
-        if k < 1 or not self._touched.nnz:
-            return np.zeros((len(self.counts), 1)), damp
-        scaled = sparse.diags(self._weight) @ self._touched @ sparse.diags(damp)
-        _, _, factors = randomized_svd(scaled.tocsr(), n_components=k, n_iter=5, random_state=0)
-        return np.ascontiguousarray(factors.T), damp
+    def _latent(self, rows: NDArray[np.intp]) -> Floats:
+        """The user's factors are found from the history with the items' held fixed, so that strangers are served alike."""
+        touched = self._factors[rows]
+        k = self._factors.shape[1]
+        normal = self._gram + ALPHA * touched.T @ touched + self._ridge * np.eye(k)
+        found: Floats = self._factors @ np.linalg.solve(normal, (1 + ALPHA) * touched.sum(axis=0))
+        return found
 
 
 def _matrix(sequences: Sequence[Sequence[int]], items: int) -> tuple[Floats, sparse.csr_matrix]:
@@ -128,6 +130,17 @@ def _transitions(sequences: Sequence[Sequence[int]], counts: Floats) -> sparse.c
     raw = sparse.coo_matrix((np.concatenate(values), pairs), shape=shape).tocsr()
     root = sparse.diags(1.0 / np.sqrt(counts + 1.0))
     return (root @ raw @ root).tocsr()
+
+
+def _factors(touched: sparse.csr_matrix, ridge: float) -> Floats:
+    """(items, FACTORS) of implicit ALS (Hu, Koren and Volinsky 2008). One thread: several give other sums every time, and on
+    matrices this small they wait for each other longer than they work."""
+    if not touched.nnz:
+        return np.zeros((touched.shape[1], 1))
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        model = AlternatingLeastSquares(FACTORS, ridge, ALPHA, num_threads=1, random_state=0)
+        model.fit(touched.astype(np.float32), show_progress=False)
+    return np.asarray(model.item_factors, dtype=np.float64)
 
 
 def _inverse(values: Floats) -> Floats:

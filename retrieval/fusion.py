@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +13,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 
+SHIPPED = Path(__file__).with_name("weights.json")
+
+
 @dataclass(frozen=True, slots=True)
 class FusionWeights:
-    """Weights of the channels' z-scores. Without a query: z(BM25) + z(best theme) + z(log popularity), each 1. With one,
-    the query decides and the rest personalises: `personal` scales theme and popularity then.
+    """What a channel's z-score counts. `channels` holds for somebody whose history is known; it and `llm` are learnt
+    (retrieval/learn.py), from the project's own sample for the shipped ones. The rest is set by hand.
+
+    `llm` is the weight of the LLM's z-score beside the z-score of all channels together. `trees` is a LightGBM model as
+    text, which only fitted weights have. `stranger` holds for somebody of whom only words are known. With a query, the query
+    decides (`query`, `query_words`) and the rest personalises: `personal` scales it.
 
     `dislike` is taken off per unit of cosine above `dislike_margin` to the nearest disliked theme. The margin leaves alone
     what is not about the disliked thing: two random films of MovieLens (title and genres, MiniLM) have a cosine of 0.37 in
@@ -22,14 +31,33 @@ class FusionWeights:
     `fresh` is what the newest item gains: a nudge that decides where nothing else does.
     """
 
-    bm25: float = 1.0
-    theme: float = 1.0
-    popular: float = 1.0
+    channels: Mapping[str, float] = field(default_factory=dict)
+    llm: float = 0.0
+    trees: str | None = field(default=None, repr=False)
+    stranger: Mapping[str, float] = field(default_factory=lambda: {"bm25": 1.0, "theme": 1.0, "popular": 1.0})
     query: float = 2.0
+    query_words: float = 1.0
     personal: float = 0.3
     fresh: float = 0.1
     dislike: float = 4.0
     dislike_margin: float = 0.5
+
+    def save(self, path: Path, **about: object) -> None:
+        """Write what was learnt, whole or not at all; `about` says where it came from."""
+        learnt = {"channels": dict(self.channels), "llm": self.llm, "trees": self.trees}
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps({**about, **learnt}, indent=2) + "\n", encoding="utf-8")
+        part.replace(path)
+
+
+def load_weights(path: Path = SHIPPED) -> FusionWeights:
+    """What was learnt, beside what is set by hand. Raises OSError, and ValueError for a file that is no such thing."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        channels = {str(name): float(weight) for name, weight in found["channels"].items()}
+        return FusionWeights(channels, float(found["llm"]), found.get("trees"))
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"{path} holds no weights") from exc
 
 
 def quotas(importance: Sequence[float], total: int) -> list[int]:
@@ -54,34 +82,30 @@ def quotas(importance: Sequence[float], total: int) -> list[int]:
     return [int(share) + 1 for share in shares]
 
 
-def zscores(values: Floats) -> NDArray[np.float64]:
-    """(values - mean) / deviation over the finite values; NaN (no opinion) and constant input give 0, the neutral score."""
+def zscores(values: Floats, axis: int = -1) -> NDArray[np.float64]:
+    """(values - mean) / deviation along `axis`, over the finite values; NaN (no opinion) and constant input give 0, the
+    neutral score."""
     array = np.asarray(values, dtype=np.float64)
     known = np.isfinite(array)
-    result = np.zeros(array.shape)
-    if known.any():
-        centred = array[known] - array[known].mean()
-        deviation = centred.std()
-        # below rounding error of the input, a deviation is noise that division would blow up to +-1
-        if deviation > 1e-9 * max(1.0, float(np.abs(array[known]).max())):
-            result[known] = centred / deviation
-    return result
+    filled = np.where(known, array, 0.0)
+    count = np.maximum(known.sum(axis=axis, keepdims=True), 1)
+    centred = np.where(known, filled - filled.sum(axis=axis, keepdims=True) / count, 0.0)
+    deviation = np.sqrt((centred**2).sum(axis=axis, keepdims=True) / count)
+    # below rounding error of the input, a deviation is noise that division would blow up to +-1
+    noise = 1e-9 * np.maximum(1.0, np.abs(filled).max(axis=axis, keepdims=True, initial=0.0))
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > noise)
 
 
 def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) -> NDArray[np.float64]:
     """The prior of n items from the raw scores of their channels, each of shape (n,); NaN is "no opinion".
 
-    Known channels: "bm25", "theme", "query", "popular" (counts), "fresh" (0 to 1) and "dislike" (cosine to the nearest
-    disliked theme); others, and missing ones, add nothing. `asked` says that there is a query. At least one channel
+    "popular" holds counts, "fresh" 0 to 1, "dislike" the cosine to the nearest disliked theme; a channel that has no weight
+    adds nothing. `asked` says that there is a query; somebody's history is known where "taste" speaks. At least one channel
     must be given.
     """
-    personal = weights.personal if asked else 1.0
-    gains = {
-        "bm25": weights.bm25,
-        "theme": weights.theme * personal,
-        "popular": weights.popular * personal,
-        "query": weights.query,
-    }
+    gains = {name: gain * (weights.personal if asked else 1.0) for name, gain in _gains(channels, weights).items()}
+    if asked:
+        gains |= {"query": weights.query, "bm25": weights.query_words}
     prior = np.zeros(len(next(iter(channels.values()))))
     for name, raw in channels.items():
         if name == "dislike":
@@ -91,6 +115,10 @@ def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) ->
         elif name in gains:
             prior += gains[name] * zscores(np.log1p(raw) if name == "popular" else raw)
     return prior
+
+
+def _gains(channels: Mapping[str, Floats], weights: FusionWeights) -> Mapping[str, float]:
+    return weights.channels if "taste" in channels else weights.stranger
 
 
 def mmr(relevance: Floats, vectors: Floats, k: int, trade_off: float) -> list[int]:
