@@ -28,7 +28,7 @@ from retrieval.readers.rows import shown
 from retrieval.readers.source import Lines, open_binary
 from retrieval.records import Refusal
 
-NEAREST = 5  # popularity-matched negatives are drawn from so many times n items
+STRATUM = 5  # popularity-matched negatives are drawn from a stratum of so many times n items
 
 Negatives = Callable[[Case, Set[str], int, np.random.Generator], Sequence[str]]
 """(case, forbidden, k, generator) -> k distinct items, none of them forbidden; fewer where there are no more."""
@@ -50,7 +50,7 @@ def uniform(dataset: Dataset, seed: int, n: int = 20) -> Drawn:
 
 def popularity_matched(dataset: Dataset, seed: int, n: int = 20) -> Drawn:
     """`n` candidates: the target, and untouched items about as popular as it, so that popularity alone says little."""
-    return _against(dataset, PopularityMatched(dataset, NEAREST * n), seed, n)
+    return _against(dataset, PopularityMatched(dataset, STRATUM * n, seed), seed, n)
 
 
 def from_file(path: Path, dataset: Dataset, seed: int, n: int = 20) -> Drawn:
@@ -142,24 +142,37 @@ class Pool:
 
 
 class PopularityMatched:
-    """Drawn among the `nearest` free items by |log(1 + count) - log(1 + count of the target)|, a count being the number
-    of *other* users with the item in training: a validation target must not stand out by its own event."""
+    """Drawn from the free items of the target's stratum: the catalogue in order of popularity is cut into strata of `size`
+    items once for all, ties in random order. Items nearest to the target would be a trap: it would stand in the middle of
+    its own list, and a model of some power learns that (boosted trees: +7 points of ndcg@10 on ml-latest-small).
 
-    def __init__(self, dataset: Dataset, nearest: int) -> None:
+    Popularity is the number of *other* users with the item in training: a validation target must not stand out by its own
+    event. Where a stratum has too few free items, both neighbours join it.
+    """
+
+    def __init__(self, dataset: Dataset, size: int, seed: int) -> None:
         self._pool = Pool.of(dataset.items)
         self._touched = {user: frozenset(items) for user, items in dataset.sequences().items()}
         self._counts = Counter(item for items in self._touched.values() for item in items)
-        self._popularity = np.log1p([self._counts[item] for item in self._pool.ids])
-        self._nearest = nearest
+        counts = np.array([self._counts[item] for item in self._pool.ids], dtype=np.intp)
+        chance = generator(seed, "", "strata").random(len(counts))
+        self._order = np.lexsort((chance, counts))
+        self._sorted = counts[self._order]
+        self._size = size
 
     def __call__(self, case: Case, forbidden: Set[str], k: int, rng: np.random.Generator) -> Sequence[str]:
         others = self._counts[case.target] - (case.target in self._touched.get(case.user, ()))
-        # in random order, so that it is chance, too, which of equally near items are among the nearest
-        free = rng.permutation(self._pool.free(forbidden))
-        if len(free) > self._nearest:
-            distance = np.abs(self._popularity[free] - np.log1p(others))
-            free = free[np.argpartition(distance, self._nearest)[: self._nearest]]
-        return self._pool.draw(free, k, rng)
+        first, end = np.searchsorted(self._sorted, others, "left"), np.searchsorted(self._sorted, others, "right")
+        stratum = min(int(rng.integers(first, max(end, first + 1))), len(self._order) - 1) // self._size
+        allowed = np.zeros(len(self._order), dtype=bool)
+        allowed[self._pool.free(forbidden)] = True
+        wide = 0
+        while True:
+            near = self._order[max(0, stratum - wide) * self._size : (stratum + wide + 1) * self._size]
+            free = near[allowed[near]]
+            if len(free) >= k or len(near) == len(self._order):
+                return self._pool.draw(free, k, rng)
+            wide += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,13 +63,14 @@ class Question:
 class Ranking:
     """What a system answered: a score for each candidate in the order of the question (NaN: no opinion), and its cost.
 
-    `invalid` counts answers of the LLM that could not be used.
+    `invalid` counts answers of the LLM that could not be used; `seconds` is time that was spent on it in an earlier run.
     """
 
     scores: tuple[float, ...]
     invalid: int = 0
     llm_calls: int = 0
     llm_tokens: int = 0
+    seconds: float = 0.0
 
 
 class System(Protocol):

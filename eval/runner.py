@@ -158,7 +158,7 @@ class _Asking:
             return Row(*about, seconds=self._clock.leave(entered), error=_one_line(error))
         self._count(None)
         cost = (ranking.invalid, ranking.llm_calls, ranking.llm_tokens)
-        return Row(*about, scores, *cost, self._clock.leave(entered))
+        return Row(*about, scores, *cost, self._clock.leave(entered) + ranking.seconds)
 
     def _count(self, error: Exception | None) -> None:
         if isinstance(error, LLMUnavailableError | LLMUnsupportedError):

@@ -105,28 +105,41 @@ def test_uniform_draws_every_item_equally_often() -> None:
 
 
 def test_matched_negatives_are_about_as_popular_as_the_target() -> None:
-    # i0 to i59 have 30 users each, i60 to i119 have 3 each, the rest nobody
-    rows = {f"a{n}-{k}": [*range(k, 60, 2), 999] for n in range(30) for k in (0, 1)}
-    rows |= {f"b{n}-{k}": [*range(60 + k, 120, 2), 999] for n in range(3) for k in (0, 1)}
-    tests = {"popular": [200, 5], "middling": [200, 65], "unknown": [200, 205]}
-    dataset = made({user: items[:-1] for user, items in rows.items()} | tests, size=500, untested=tuple(rows))
+    # i0 to i99 have 30 users each, i100 to i199 have 3 each, the rest nobody: strata of 50 cut between them
+    rows = {f"a{n}-{k}": list(range(k, 100, 2)) for n in range(30) for k in (0, 1)}
+    rows |= {f"b{n}-{k}": list(range(100 + k, 200, 2)) for n in range(3) for k in (0, 1)}
+    tests = {"popular": [0, 5], "middling": [0, 105], "unknown": [0, 305]}
+    dataset = made(rows | tests, size=500, untested=tuple(rows))
     asked = by_user(popularity_matched(dataset, 0, n=10))
     numbers = {user: {int(item[1:]) for item in question.candidates} for user, question in asked.items()}
-    assert max(numbers["popular"]) < 60
-    assert numbers["middling"] <= set(range(60, 120))
-    assert min(numbers["unknown"]) >= 120
-    # which 50 of the 300 equally unknown items are the nearest is chance
+    assert max(numbers["popular"]) < 100
+    assert numbers["middling"] <= set(range(100, 200))
+    assert min(numbers["unknown"]) >= 200
+    # which of the 300 equally unknown items share a stratum is chance
     many = [by_user(popularity_matched(dataset, seed, n=10))["unknown"].candidates for seed in range(20)]
     assert len({item for candidates in many for item in candidates}) > 60
 
 
+def test_a_matched_target_stands_anywhere_in_the_popularity_of_its_list() -> None:
+    # item n has n users, so that places by popularity have no ties; a target in the middle of its list would be given away
+    crowd = {f"c{n}": list(range(n, 200)) for n in range(200)}
+    dataset = made(crowd | {f"t{n}": [199, n] for n in range(150)}, size=200, untested=tuple(crowd))
+    places = []
+    for question in popularity_matched(dataset, 0, n=10).questions:
+        ranks = sorted(int(item[1:]) for item in question.candidates)
+        places.append(ranks.index(int(question.case.target[1:])))
+    assert sum(place in (4, 5) for place in places) < 0.35 * len(
+        places
+    )  # 0.2 by chance; nearly all when they are nearest
+
+
 def test_a_validation_target_is_matched_without_its_own_event() -> None:
-    # only the user itself has i1: without that event it is an item that nobody knows, and i10 to i19 are not
-    known = {f"o{n}": list(range(10, 20)) for n in range(2)}
+    # only the user itself has i1: without that event it is an item that nobody knows, and i10 to i59 are not
+    known = {f"o{n}": list(range(10, 60)) for n in range(2)}
     dataset = made({"u": [0, 1], **known}, size=100, untested=("u", *known))
     [question, *_] = validation(dataset, 0, popularity_matched(dataset, 0, n=10).negatives, n=10)
     assert question.case.target == "i1"
-    assert not set(question.candidates) & {f"i{n}" for n in range(10, 20)}
+    assert not set(question.candidates) & {f"i{n}" for n in range(10, 60)}
 
 
 @PROTOCOLS

@@ -1,0 +1,285 @@
+"""`leitmotif eval`: every figure that this project publishes, made again by one command.
+
+    leitmotif eval rank path/to/ml-latest-small
+    leitmotif eval report
+
+The command line finds this group through the entry point `leitmotif.commands`, so that nothing in `agent` imports `eval`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.serve.commands.session import Home, Json, Session, column_map
+from agent.serve.progress import SPARSE_S
+
+if TYPE_CHECKING:
+    from eval.cases import System
+    from eval.material import Material
+    from eval.rank import Tell
+    from eval.workshop import Workshop
+
+app = typer.Typer(help="Measure: ranking, and what it is made of.", no_args_is_help=True, rich_markup_mode=None)
+
+Source = Annotated[Path, typer.Argument(metavar="DATASET", help="Any file or folder that ingest reads.")]
+Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="As for ingest; auto looks.")]
+Mapping_ = Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN,...", help="As for ingest.")]
+Seed = Annotated[int, typer.Option("--seed", help="Decides negatives, samples and order.")]
+Users = Annotated[int | None, typer.Option("--users", metavar="N", min=1, help="A sample of the users.")]
+Candidates = Annotated[
+    Path | None, typer.Option("--candidates", metavar="FILE", help="A line a user: user<TAB>item item item ...")
+]
+Protocol = Annotated[
+    str, typer.Option("--protocol", metavar="NAME", help="uniform, popularity or everything (no candidate file).")
+]
+Systems = Annotated[str | None, typer.Option("--systems", metavar="A,B,...", help="Default: all of them.")]
+LLMUsers = Annotated[
+    int, typer.Option("--llm-users", metavar="N", min=0, help="Users the LLM is asked about; 0: none.")
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the figures there, too, as JSON.")]
+
+
+@app.command()
+def rank(
+    ctx: typer.Context,
+    path: Source,
+    candidates: Candidates = None,
+    protocol: Protocol = "uniform",
+    users: Users = None,
+    seed: Seed = 0,
+    systems: Systems = None,
+    llm_users: LLMUsers = 300,
+    source_format: Format = "auto",
+    mapping: Mapping_ = None,
+    out: Out = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Rank each user's last item among others, with every system, and say how well.
+
+    The last item of each user is taken out; profiles, counts and weights see only what came before. Weights of the fusion
+    are learnt on other users. Interrupted runs go on where they stopped. See docs/eval.md.
+
+    \\b
+    Example: leitmotif eval rank retrieval/sample
+             leitmotif eval rank Games.test.inter --candidates Games.random --json
+    """
+    from eval.rank import SYSTEMS, Request, Run
+
+    session = Session(ctx, as_json, home)
+    chosen = _names(systems) or SYSTEMS
+    columns = column_map(mapping or [])
+    request = Request(path, candidates, protocol, users, seed, chosen, llm_users, source_format, columns)
+    shop = _workshop(session)
+    with _telling() as tell:
+        document = asyncio.run(Run(request, shop.embedder, shop.llm, shop.folder, shop.now, tell).document())
+    _publish(session, document, out)
+
+
+@app.command()
+def llm(
+    ctx: typer.Context,
+    path: Source,
+    users: Annotated[int, typer.Option("--users", metavar="N", min=1, help="A sample of the users.")] = 100,
+    variants: Annotated[
+        str | None, typer.Option("--variants", metavar="A,B,...", help="Ways to ask; default: all of them.")
+    ] = None,
+    seed: Seed = 0,
+    source_format: Format = "auto",
+    mapping: Mapping_ = None,
+    out: Out = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Rank with the LLM alone, in every way that it can be asked, and what each way costs.
+
+    \b
+    Example: leitmotif eval llm retrieval/sample
+    """
+    from eval.ways import Ways
+
+    session = Session(ctx, as_json, home)
+    names = _names(variants)
+    shop = _workshop(session)
+    with _telling() as tell:
+        dataset = shop.load(path, source_format, column_map(mapping or []), users, seed)
+        _publish(session, asyncio.run(Ways(dataset, shop.llm, shop.folder, seed, tell).document(names)), out)
+
+
+@app.command()
+def recall(
+    ctx: typer.Context,
+    path: Source,
+    users: Users = None,
+    seed: Seed = 0,
+    source_format: Format = "auto",
+    mapping: Mapping_ = None,
+    out: Out = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Retrieval by itself: is the item that came next among the first 50, 100, 200 of each channel, and of all together?
+
+    \b
+    Example: leitmotif eval recall retrieval/sample
+    """
+    from eval import recall as measured
+    from eval.results import to_json
+    from eval.workshop import chroma
+    from retrieval.fusion import load_weights
+
+    session, weights = Session(ctx, as_json, home), load_weights()
+    shop = _workshop(session)
+    with _telling() as tell:
+        material = shop.material(shop.load(path, source_format, column_map(mapping or []), None, seed), tell)
+        with chroma(material) as index:
+            found = measured.measure(
+                material, lambda _: weights, chroma=index, sample=users, seed=seed, progress=partial(tell, "recall")
+            )
+    _publish(session, to_json(found), out)
+
+
+@app.command("cold-start")
+def cold_start(
+    ctx: typer.Context,
+    path: Source,
+    users: Annotated[int, typer.Option("--users", metavar="N", min=1, help="Strangers, a sample of the users.")] = 500,
+    seed: Seed = 0,
+    source_format: Format = "auto",
+    mapping: Mapping_ = None,
+    out: Out = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Strangers who describe themselves, and how ranking gets better with each event that is known of somebody.
+
+    \b
+    Example: leitmotif eval cold-start retrieval/sample
+    """
+    from eval import strangers
+    from eval.results import to_json
+    from retrieval.fusion import load_weights
+
+    session = Session(ctx, as_json, home)
+    shop = _workshop(session)
+    with _telling() as tell:
+        material = shop.material(shop.load(path, source_format, column_map(mapping or []), None, seed), tell)
+        asked = (shop.embedder, shop.llm, load_weights(), shop.folder)
+        ranked = strangers.run(material, _curves(material, seed), *asked, sample=users, seed=seed, progress=tell)
+        found = asyncio.run(ranked)
+    _publish(session, to_json(found), out)
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RESULT.json]...", help="Default: those of the last report.")
+    ] = None,
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="The page to write.")] = Path("eval.html"),
+    readme: Annotated[
+        Path | None, typer.Option("--readme", metavar="FILE", help="Put the table between the marks in this file.")
+    ] = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """One page of all results, with plots, that needs no network; and the table of the README.
+
+    \b
+    Example: leitmotif eval report --html eval.html
+    """
+    from eval import report as made
+
+    session = Session(ctx, as_json, home)
+    documents = made.load(paths or sorted(made.RESULTS.glob("*.json")))
+    html.write_text(made.page(documents), encoding="utf-8")
+    if readme is not None:
+        text = readme.read_text(encoding="utf-8")
+        readme.write_text(made.include(text, made.markdown(documents)), encoding="utf-8")
+    if session.as_json:
+        sys.stdout.write(json.dumps({"page": html.name, "documents": len(documents)}) + "\n")
+    else:
+        session.note(f"{html} shows {len(documents)} results")
+
+
+def _curves(material: Material, seed: int) -> list[System]:
+    """The systems whose growth with each known event is shown."""
+    from eval.baselines import make
+    from eval.systems import ZERO_SHOT, Fused
+    from retrieval.fusion import load_weights
+
+    ours = {"zero_shot": ZERO_SHOT, "full_default": load_weights()}
+    return [
+        *(make(name, material.dataset, material.index, seed) for name in ("pop", "bm25", "itemknn", "als")),
+        *(Fused(name, material.signals, [weights]) for name, weights in ours.items()),
+    ]
+
+
+def _workshop(session: Session) -> Workshop:
+    from eval.workshop import Workshop
+
+    return Workshop(session.settings, datetime.now(UTC))
+
+
+@contextmanager
+def _telling() -> Iterator[Tell]:
+    """Progress on stderr: a line when a stage begins to take long, and one when it ends."""
+    last: dict[str, float] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        begun = last.setdefault(stage, now)
+        if now - begun >= SPARSE_S or (done == total and stage in last and done):
+            last[stage] = now
+            sys.stderr.write(f"{stage}: {done:,} of {total:,}\n")
+
+    yield tell
+
+
+def _publish(session: Session, document: dict[str, Any], out: Path | None) -> None:
+    document |= {"command": _command(), "machine": _machine()}
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    if session.as_json:
+        sys.stdout.write(text)
+        return
+    from eval.report import markdown
+
+    sys.stdout.write(markdown([document]) + "\n")
+    for note in document.get("notes", ()):
+        session.note(note)
+    faults = document.get("problems", ())
+    for fault in faults[:20]:
+        session.note(f"{fault['file']}, line {fault['line']}: {fault['reason']}")
+    if len(faults) > 20:
+        session.note(f"... and {len(faults) - 20} more; --json has all of them")
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """ "a, b" as ("a", "b")."""
+    return tuple(name.strip() for name in text.split(",")) if text else ()
+
+
+def _command() -> str:
+    """The command as a person would type it, without the folders of this machine."""
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    return " ".join(["leitmotif", *words])
+
+
+def _machine() -> str:
+    return f"{len(os.sched_getaffinity(0))} CPUs, {platform.machine()}, Python {platform.python_version()}"

@@ -1,0 +1,194 @@
+"""`leitmotif eval rank`: a dataset, questions by a protocol, every system asked, one document of figures.
+
+dataset -> cut -> questions -> counts, vectors -> weights on other users -> the LLM's worth -> systems -> figures
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from agent.errors import LLMUnavailableError, UsageError
+from agent.llm import LLM
+from eval import baselines, candidates, gain, llm_systems, results, runner
+from eval.cases import Dataset, Question, System
+from eval.dataset import load
+from eval.fitted import Lessons, collect, fit
+from eval.material import Material, embedded
+from eval.systems import CROWD, ZERO_SHOT, Fused, Recorded, WithLLM
+from retrieval.embed import Embedder
+from retrieval.fusion import FusionWeights, load_weights
+from retrieval.readers import ColumnMap
+from retrieval.signals import CHANNELS
+
+PROTOCOLS = ("uniform", "popularity", "everything")
+LESSONS = 12_000  # training questions that weights are learnt on, at most; up to MOST_A_USER of each user
+MOST_A_USER = 3
+ABLATIONS = (*(f"full-{name}" for name in CHANNELS), "full-crowd", "full-trees", "full-llm")
+SYSTEMS = (*baselines.BASELINES, "llm", "zero_shot", "full", "full_default", *ABLATIONS)
+ASKS_LLM = ("llm", "zero_shot", "full", "full_default")
+
+Tell = Callable[[str, int, int], None]  # (stage, done, total)
+Asked = tuple[System, Sequence[Question]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to run. `llm_users`: how many users the LLM is asked about, a sample by the seed; 0 asks it nothing."""
+
+    path: Path
+    candidates: Path | None = None
+    protocol: str = "uniform"
+    users: int | None = None
+    seed: int = 0
+    systems: tuple[str, ...] = SYSTEMS
+    llm_users: int = 300
+    format: str = "auto"
+    columns: ColumnMap | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.systems if name not in SYSTEMS]:
+            raise UsageError(f"unknown system {unknown[0]!r}", hint=f"choose among {', '.join(SYSTEMS)}")
+        if self.protocol not in PROTOCOLS:
+            raise UsageError(f"unknown protocol {self.protocol!r}", hint=f"choose among {', '.join(PROTOCOLS)}")
+
+
+@dataclass
+class Run:
+    """One run under way. `folder` keeps answers and vectors; equal work is not done twice."""
+
+    request: Request
+    embedder: Embedder
+    llm: LLM
+    folder: Path
+    now: datetime
+    tell: Tell
+    notes: list[str] = field(default_factory=list)
+
+    async def document(self) -> dict[str, Any]:
+        """The published figures (DESIGN: `eval rank`), with notes on what was learnt and what was left out."""
+        asked = results.prepare(self.dataset, self.drawn.questions, self.material.vectors)
+        measured = {}
+        for system, questions in await self._systems():
+            rows = await self._rows(system, questions)
+            measured[system.name] = results.measure(asked, rows, self.request.seed)
+        report = results.report(
+            asked,
+            measured,
+            protocol=self._protocol,
+            seed=self.request.seed,
+            date=self.now,
+            reference="full",
+            problems=(*self.dataset.problems, *self.drawn.problems),
+        )
+        return {"kind": "rank", **results.to_json(report), "notes": self.notes}
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        r = self.request
+        return load(r.path, format=r.format, columns=r.columns, users=r.users, seed=r.seed, now=self.now)
+
+    @cached_property
+    def drawn(self) -> candidates.Drawn:
+        r = self.request
+        if r.candidates is not None:
+            return candidates.from_file(r.candidates, self.dataset, r.seed)
+        if r.protocol == "popularity":
+            return candidates.popularity_matched(self.dataset, r.seed)
+        uniform = candidates.uniform(self.dataset, r.seed)
+        if r.protocol == "everything":
+            return replace(uniform, questions=tuple(candidates.everything(self.dataset, r.seed)))
+        return uniform
+
+    @cached_property
+    def material(self) -> Material:
+        return embedded(self.dataset, self.embedder, self.folder, lambda done, of: self.tell("vectors", done, of))
+
+    @cached_property
+    def lessons(self) -> Lessons:
+        """Training questions with their scores, drawn by the protocol of the test."""
+        r = self.request
+        each = max(1, min(MOST_A_USER, LESSONS // max(len(self.dataset.train), 1)))
+        made = candidates.validation(self.dataset, r.seed, self.drawn.negatives, per_user=each)
+        return collect(self.material, made[:LESSONS], lambda done, of: self.tell("lessons", done, of))
+
+    async def _systems(self) -> list[Asked]:
+        """Each system that was asked for, with the questions for it."""
+        wanted, signals = self.request.systems, self.material.signals
+        found: list[Asked] = [
+            (baselines.make(name, self.dataset, self.material.index, self.request.seed), self.drawn.questions)
+            for name in baselines.BASELINES
+            if name in wanted
+        ]
+        heard = await self._heard() if any(name in wanted for name in ASKS_LLM) else None
+        if heard and "llm" in wanted:
+            found.append((heard, self._sample))
+        for name, weights in {"zero_shot": ZERO_SHOT, "full_default": load_weights()}.items():
+            if name in wanted:
+                found.append(self._with_llm(Fused(name, signals, [weights]), heard))
+        fitted = [name for name in wanted if name == "full" or name in ABLATIONS]
+        return found + (await self._fitted(fitted, heard) if fitted else [])
+
+    async def _fitted(self, names: Sequence[str], heard: Recorded | None) -> list[Asked]:
+        """`full`, and `full` without each part. A part is removed before the weights are learnt, and the LLM's share stays."""
+        whole = fit(self.lessons, load_weights())
+        verdict = await self._verdict(whole) if heard else None
+        self.notes.append(verdict.told() if verdict else "No LLM was asked for `full`.")
+        shares = verdict.weights if verdict else (0.0,) * len(whole)
+        found = []
+        for name in names:
+            part = name.removeprefix("full").removeprefix("-")
+            gone = CROWD if part == "crowd" else (part,) if part in CHANNELS else ()
+            weights = fit(self.lessons, load_weights(), gone, part != "trees") if gone or part == "trees" else whole
+            if part != "llm":
+                weights = [replace(w, llm=share) for w, share in zip(weights, shares, strict=True)]
+            found.append(self._with_llm(Fused(name, self.material.signals, weights), heard))
+        return found
+
+    def _with_llm(self, fused: Fused, heard: Recorded | None) -> Asked:
+        """The system as it is, or with the LLM on the sample where the LLM has a weight."""
+        if heard and any(w.llm for w in fused.weights):
+            return WithLLM(fused.name, fused, heard), self._sample
+        return fused, self.drawn.questions
+
+    @cached_property
+    def _sample(self) -> Sequence[Question]:
+        """The questions that the LLM is asked: those of a sample of the users, the same for each seed."""
+        n, questions = self.request.llm_users, self.drawn.questions
+        rng = candidates.generator(self.request.seed, "", "llm sample")
+        chosen = sorted(rng.permutation(len(questions))[:n].tolist())
+        if len(chosen) < len(questions):
+            self.notes.append(f"The LLM was asked about a sample of {len(chosen)} of the {len(questions)} users.")
+        return [questions[place] for place in chosen]
+
+    async def _heard(self) -> Recorded | None:
+        """The LLM's own ranking of the sample, kept for all that use it; None where there is no LLM to ask."""
+        if not self.request.llm_users:
+            return None
+        system = llm_systems.make("llm", self.dataset, self.llm, self.request.seed)
+        try:
+            rows = await self._rows(system, self._sample)
+        except LLMUnavailableError as error:
+            self.notes.append(f"Rows with an LLM are left out: {error} ({error.hint}).")
+            return None
+        return Recorded("llm", system.key, {row.question: row for row in rows})
+
+    async def _verdict(self, weights: Sequence[FusionWeights]) -> gain.Verdict | None:
+        rng = candidates.generator(self.request.seed, "", "llm pilot")
+        places = rng.permutation(len(self.lessons.questions))[: self.request.llm_users]
+        pilot = self.lessons.rows(places)
+        rows = await self._rows(llm_systems.make("llm", self.dataset, self.llm, self.request.seed), pilot.questions)
+        return gain.judge(pilot, weights, rows, self.request.seed)
+
+    async def _rows(self, system: System, questions: Sequence[Question]) -> list[runner.Row]:
+        data = f"{self.dataset.digest} {self.request.format} {self.request.columns}"
+        found = await runner.run([system], questions, self.folder, data=data, progress=self.tell)
+        return found[system.name]
+
+    @property
+    def _protocol(self) -> str:
+        return f"file {self.request.candidates.name}" if self.request.candidates else self.request.protocol
