@@ -83,7 +83,9 @@ class ProfileSettings(_Section):
 class RecommendSettings(_Section):
     pool: int = Field(200, ge=10, description="candidates before fusion")
     rerank: int = Field(20, ge=0, le=100, description="candidates the LLM scores; 0 switches it off")
-    llm_weight: float = Field(0.3, ge=0, description="weight of the LLM's z-score beside the prior's 1.0")
+    llm_weight: float | None = Field(
+        None, ge=0, description="weight of the LLM's z-score beside the prior's 1.0; 0 asks no LLM; default: as learnt"
+    )
     max_rise: int = Field(10, ge=0, description="places an item may rise on the LLM's word alone")
     diversity: float = Field(0.3, ge=0, le=1, description="MMR trade-off: 0 is relevance only")
     deadline_s: float = Field(60.0, gt=0, description="after this the prior answers, and says so")

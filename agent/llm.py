@@ -1,7 +1,8 @@
 """The one way to talk to an LLM: the OpenAI protocol of a vLLM server, many requests at once.
 
-Two verbs. `complete` asks for validated output (JSON schema, one repair, several samples); `likelihood` asks how probable a
-text is after another. What is sent and how answers are read is in protocol.py.
+Three verbs. `complete` asks for validated output (JSON schema, one repair, several samples); `likelihood` asks how probable a
+text is after another, `choices` how probable each of a few one-token answers is. What is sent and how answers are read is in
+protocol.py.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from retrieval.store import LLMCall
 
 Outcome = Literal["ok", "repaired", "invalid", "unavailable"]
 FORCED_TOKENS = 64  # a longer title is scored the slow way
+NO_VLLM = "ranking by likelihood needs a vLLM server"
 REPAIR = "That was not valid: {problem}. Answer again with the JSON object only."
 
 
@@ -72,6 +74,7 @@ class LLM:
         )
         self.log = log
         self._gate = asyncio.Semaphore(settings.concurrency)
+        self._token_ids: dict[str, int] = {}
 
     async def complete(
         self, prompt: Prompt, *, n: int = 1, user: str | None = None, **variables: Any
@@ -102,14 +105,19 @@ class LLM:
 
         async def one(prefix: str, continuation: str) -> float:
             label = _Label(ref, prefix + continuation, "score", user)
-            async with self._gate:
-                started = time.monotonic()
-                with self._told(label, started):
-                    raw = await self._rate(prefix, continuation)
-            self._record(label, raw.usage, started, "ok", "stop")
+            raw = await self._measure(label, lambda: self._rate(prefix, continuation))
             return continuation_logprob(raw.tokens, continuation)
 
         return list(await asyncio.gather(*(one(prefix, text) for prefix, text in pairs)))
+
+    async def choices(self, prefix: str, options: Sequence[str], *, ref: str, user: str | None = None) -> list[float]:
+        """The log-probability of each option right after the prefix; an option is one token of the model, such as " A".
+
+        Reads the prefix from the cache. Raises LLMUnsupportedError for an option of several tokens and where the server is
+        no vLLM.
+        """
+        raw = await self._measure(_Label(ref, prefix, "score", user), lambda: self._choose(prefix, options))
+        return [logprob for _, logprob in raw.tokens]
 
     async def models(self) -> list[str]:
         """The ids of the models that the server offers."""
@@ -129,6 +137,14 @@ class LLM:
         outcome: Outcome = "invalid" if not answers else "ok" if label.attempt == 1 else "repaired"
         self._record(label, raw.usage, started, outcome, raw.choices[0].finish_reason if raw.choices else "none")
         return raw, answers, problem
+
+    async def _measure(self, label: _Label, request: Callable[[], Awaitable[RawScore]]) -> RawScore:
+        async with self._gate:
+            started = time.monotonic()
+            with self._told(label, started):
+                raw = await request()
+        self._record(label, raw.usage, started, "ok", "stop")
+        return raw
 
     # `post` and not `create`: the SDK walks every message of a request through its type annotations, which costs more
     # than all else that the client does.
@@ -152,16 +168,8 @@ class LLM:
 
     async def _forced(self, prefix: str, continuation: str) -> RawScore | None:
         """None from a server without our logits processor (agent/forcing.py): it writes something else."""
-        body = {
-            "model": self.settings.model,
-            "prompt": defused(prefix),
-            "max_tokens": FORCED_TOKENS,
-            "temperature": 0,
-            "logprobs": 0,
-            "vllm_xargs": {"force": defused(continuation)},
-        }
-        with _normalised():
-            response = await self._client.post("/completions", cast_to=Completion, body=body)
+        force = {"force": defused(continuation)}
+        response = await self._continue(prefix, max_tokens=FORCED_TOKENS, logprobs=0, vllm_xargs=force)
         choice = next(iter(_choices(response)), None)
         if choice is None or choice.text != defused(continuation) or choice.logprobs is None:
             return None
@@ -170,22 +178,38 @@ class LLM:
         return RawScore(tuple(zip(tokens, logprobs, strict=False)), _usage(response.usage))
 
     async def _score(self, text: str) -> RawScore:
-        body = {
-            "model": self.settings.model,
-            "prompt": defused(text),
-            "max_tokens": 1,
-            "temperature": 0,
-            "prompt_logprobs": 0,
-        }
-        with _normalised():
-            response = await self._client.post("/completions", cast_to=Completion, body=body)
+        response = await self._continue(text, prompt_logprobs=0)
         entries = next((getattr(choice, "prompt_logprobs", None) for choice in _choices(response)), None)
         if entries is None:
-            raise LLMUnsupportedError(
-                "the server does not report prompt log-probabilities", hint="ranking by likelihood needs a vLLM server"
-            )
+            raise LLMUnsupportedError("the server does not report prompt log-probabilities", hint=NO_VLLM)
         found = (next(iter(entry.values())) for entry in entries if entry)
         return RawScore(tuple((str(e["decoded_token"]), float(e["logprob"])) for e in found), _usage(response.usage))
+
+    async def _choose(self, prefix: str, options: Sequence[str]) -> RawScore:
+        ids = [await self._token_id(option) for option in options]
+        response = await self._continue(prefix, logprobs=1, logprob_token_ids=ids, return_tokens_as_token_ids=True)
+        logprobs = next((choice.logprobs for choice in _choices(response)), None)
+        found = logprobs.top_logprobs[0] if logprobs and logprobs.top_logprobs else {}
+        missing = [option for option, token in zip(options, ids, strict=True) if f"token_id:{token}" not in found]
+        if missing:
+            raise LLMUnsupportedError(f"the server does not say how probable {missing[0]!r} is", hint=NO_VLLM)
+        pairs = ((option, found[f"token_id:{token}"]) for option, token in zip(options, ids, strict=True))
+        return RawScore(tuple(pairs), _usage(response.usage))
+
+    async def _token_id(self, option: str) -> int:
+        """The number of the one token that `option` is, asked for once; not logged, as it is about nobody."""
+        if option not in self._token_ids:
+            response = await self._continue(option, add_special_tokens=False, return_token_ids=True)
+            ids = next((getattr(choice, "prompt_token_ids", None) for choice in _choices(response)), None)
+            if not ids or len(ids) > 1:
+                raise LLMUnsupportedError(f"{option!r} is not known to be one token of the model", hint=NO_VLLM)
+            self._token_ids[option] = ids[0]
+        return self._token_ids[option]
+
+    async def _continue(self, prompt: str, *, max_tokens: int = 1, **more: Any) -> Completion:
+        body = {"model": self.settings.model, "prompt": defused(prompt), "max_tokens": max_tokens, "temperature": 0}
+        with _normalised():
+            return await self._client.post("/completions", cast_to=Completion, body=body | more)
 
     @contextmanager
     def _told(self, label: _Label, started: float) -> Iterator[None]:

@@ -1,14 +1,22 @@
-"""What is derived from one state of the catalogue: statistics, indexes, and the workers that use them."""
+"""What is derived from one state of the catalogue: statistics, indexes, and the workers that use them.
+
+What everybody chose changes all the time; `Parts` counts it anew when it has grown by a hundredth, and when somebody was
+forgotten.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock
+
+import numpy as np
 
 from agent.config import Settings
 from agent.explain import Explainer
+from agent.fitting import weights_of
 from agent.llm import LLM
 from agent.profiler import Profiler
 from agent.recommender import Recommender
@@ -16,13 +24,29 @@ from agent.rerank import Reranker
 from agent.writer import Writer
 from retrieval.embed import CachedEmbedder, Embedder, Progress
 from retrieval.exact import VectorIndex
+from retrieval.examples import Build
 from retrieval.features import CatalogueStats, catalogue_stats
 from retrieval.index import open_index
 from retrieval.lexical import Lexical
 from retrieval.records import Item
+from retrieval.signals import Signals
 from retrieval.store import Store
 
 FRESH = 200
+GROWTH = 0.01  # share of new events at which everybody's choices are counted anew
+LEAST_GROWTH = 100  # events
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Signals, and the state of the events that they were built from."""
+
+    signals: Signals
+    events: int
+    erased: int
+
+    def still_holds(self, events: int, erased: int) -> bool:
+        return erased == self.erased and events - self.events <= max(LEAST_GROWTH, GROWTH * self.events)
 
 
 def newest(items: Iterable[Item]) -> list[tuple[datetime | None, str]]:
@@ -52,6 +76,7 @@ class Parts:
         self._shared = CachedEmbedder(embedder, store, "")
         self._llm = llm
         self._index: VectorIndex | None = before._index if before else None
+        self._counted: _Counted | None = None
         self._ensured = False
         self._making = RLock()  # `warm` runs in threads
 
@@ -70,17 +95,21 @@ class Parts:
         return Profiler(self._store, self._embedder, writer, self.stats, self._settings.profile)
 
     @cached_property
+    def lexical(self) -> Lexical:
+        return Lexical(self._store.iter_items())
+
+    @cached_property
     def recommender(self) -> Recommender:
-        lexical = Lexical(self._store.iter_items())
         reranker, explainer = Reranker(self._llm, self._store), Explainer(self._llm, self._shared.embed)
         return Recommender(
             self._store,
             self.index(),
-            lexical,
+            self.lexical,
             self._embedder,
             reranker,
             explainer,
             self._settings.recommend,
+            weights_of(self._settings.home),
             newest(self._store.iter_items()),
         )
 
@@ -94,10 +123,29 @@ class Parts:
             self._ensured = True
             return self._index
 
-    def warm(self) -> Recommender:
-        """The recommender with all that it needs. May embed a whole catalogue: call it in a thread where others wait."""
+    def warm(self, now: datetime) -> tuple[Recommender, Signals]:
+        """The recommender, and what everybody chose before `now`. May embed a whole catalogue: call it in a thread where
+        others wait. Raises ConfigError for learnt weights that cannot be used."""
         with self._making:
-            return self.recommender
+            return self.recommender, self._signals(now)
+
+    def _signals(self, now: datetime) -> Signals:
+        events, erased = self._store.event_state()  # before reading them, so that what comes meanwhile counts as new
+        if self._counted is None or not self._counted.still_holds(events, erased):
+            self._counted = None  # the old counts go before the new ones come: both may not fit
+            signals = self.builder()(self._store.sequences(until=now).values())
+            self._counted = _Counted(signals, events, erased)
+        return self._counted.signals
+
+    def builder(self) -> Build:
+        """Makes Signals of this catalogue from any histories. Items that are not indexed have no direction: zeros."""
+        ids = self.lexical.ids
+        known = self.index().vectors(ids)
+        vectors = np.zeros((len(ids), self._embedder.dim), dtype=np.float32)
+        for row, item_id in enumerate(ids):
+            if item_id in known:
+                vectors[row] = known[item_id]
+        return partial(Signals, list(self._store.items(ids).values()), vectors, self.lexical)
 
     def close(self) -> None:
         if self._index is not None:

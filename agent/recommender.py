@@ -21,10 +21,12 @@ from agent.explain import Explainer, Grounds, from_data, grounds, spared
 from agent.rerank import Reranker
 from retrieval.embed import Embedder, Vectors
 from retrieval.exact import VectorIndex
-from retrieval.fusion import bounded, mmr
+from retrieval.fusion import FusionWeights, bounded, mmr
 from retrieval.lexical import Lexical
 from retrieval.records import Candidate, Event, Item, Polarity, Profile, Recommendation, Statement
 from retrieval.search import Wants, candidates
+from retrieval.segments import polarities
+from retrieval.signals import HISTORY, Signals
 from retrieval.store import Store
 from retrieval.themes import centroid
 
@@ -41,12 +43,6 @@ class Known:
     items: Mapping[str, Item]
     vectors: Mapping[str, Vectors]
 
-    def recent_likes(self) -> list[Item]:
-        """Items behind likes, latest first, each once."""
-        liked = {e for s in self.profile.statements if s.polarity is Polarity.LIKE for e in s.evidence}
-        events = sorted((e for i, e in self.events.items() if i in liked), key=lambda e: (e.at, e.id), reverse=True)
-        return [self.items[i] for i in dict.fromkeys(e.item for e in events) if i is not None and i in self.items]
-
 
 class Recommender:
     """Answers for any profile. Holds no user; one state of the catalogue."""
@@ -60,6 +56,7 @@ class Recommender:
         reranker: Reranker,
         explainer: Explainer,
         settings: RecommendSettings,
+        weights: FusionWeights,
         newest: Sequence[tuple[datetime | None, str]],
     ) -> None:
         """`newest`: items with the time of their publication, latest first."""
@@ -70,30 +67,37 @@ class Recommender:
         self._reranker = reranker
         self._explainer = explainer
         self._settings = settings
+        self._weights = weights
         self._newest = newest
 
     async def recommend(
-        self, profile: Profile, *, k: int, query: str | None, explain: bool, now: datetime, muted: frozenset[str]
+        self,
+        profile: Profile,
+        signals: Signals,
+        *,
+        k: int,
+        query: str | None,
+        explain: bool,
+        now: datetime,
+        muted: frozenset[str],
     ) -> list[Recommendation]:
         """At most `k` items the user has not touched, best first. `muted`: theme ids that must not propose anything."""
         known = self.known(profile)
         popularity = self._store.popularity(until=now)
         wants = self._wants(known, query, popularity, muted, now)
-        pool = candidates(wants, self._index, self._lexical, pool=self._settings.pool)
+        sources = self._index, self._lexical, signals
+        pool = candidates(wants, *sources, pool=self._settings.pool, weights=self._weights)
         top = self._diverse(pool, max(k, self._settings.rerank))
         items = self._store.items([c.item for c in top])
         until = asyncio.get_running_loop().time() + self._settings.deadline_s
-        scores, there = await self._llm_scores(known, [items[c.item] for c in top], query, until)
+        recent = list(self._store.items(wants.history[::-1][:HISTORY]).values())
+        weight = self._llm_weight(signals.people if wants.history and not query else 0)
+        head = [items[c.item] for c in top[: self._settings.rerank]] if weight else []
+        scores, there = await self._llm_scores(profile, recent, head, query, until)
         by_id = {c.item: c for c in top}
-        order = bounded(
-            [c.item for c in top],
-            scores,
-            self._settings.llm_weight,
-            self._settings.max_rise,
-            [c.prior for c in top],
-        )
-        wanted = bool(top and self._settings.rerank and self._settings.llm_weight)
-        degraded = ("rerank",) if wanted and not scores else ()
+        rise = self._settings.max_rise
+        order = bounded([c.item for c in top], scores, weight, rise, [c.prior for c in top])
+        degraded = ("rerank",) if head and not scores else ()
         found = [
             _recommendation(place, by_id[i], scores, query is not None, degraded) for place, i in enumerate(order[:k])
         ]
@@ -154,6 +158,7 @@ class Recommender:
         }
         return Wants(
             themes=themes,
+            history=self._history(known, muted, now),
             theme_vectors={i: np.array([known.vectors[s.id] for s in group]) for i, group in members.items() if group},
             theme_texts={i: " ".join(s.text for s in group) for i, group in members.items()},
             query=query or "",
@@ -162,6 +167,15 @@ class Recommender:
             fresh=[item for published, item in self._newest if published is None or published <= now],
             exclude=frozenset(self._store.touched_items(known.profile.user)),
         )
+
+    def _history(self, known: Known, muted: frozenset[str], now: datetime) -> tuple[str, ...]:
+        """The items that the user's acts speak for, each once, oldest first, without what a muted theme stands on."""
+        events = self._store.events(known.profile.user, until=now)
+        silenced = {s for t in known.profile.themes if t.id in muted for s in t.statements}
+        evidence = {e for s in known.profile.statements if s.id in silenced for e in s.evidence}
+        away = {known.events[e].item for e in evidence if e in known.events}
+        liked = (e.item for e, says in zip(events, polarities(events), strict=True) if says is Polarity.LIKE)
+        return tuple(dict.fromkeys(item for item in liked if item is not None and item not in away))
 
     def _diverse(self, pool: Sequence[Candidate], count: int) -> list[Candidate]:
         """The best `count` of the pool, each unlike those before it, in the order of their prior."""
@@ -174,16 +188,20 @@ class Recommender:
         chosen = mmr(np.array([c.prior for c in wide]), vectors, count, self._settings.diversity)
         return [wide[row] for row in sorted(chosen)]
 
+    def _llm_weight(self, people: int) -> float:
+        """As set, or as learnt where the choices of so many people speak."""
+        given = self._settings.llm_weight
+        return self._weights.llm_share(people) if given is None else given
+
     async def _llm_scores(
-        self, known: Known, items: Sequence[Item], query: str | None, until: float
+        self, profile: Profile, recent: Sequence[Item], items: Sequence[Item], query: str | None, until: float
     ) -> tuple[dict[str, float], bool]:
-        """LLM scores of the top, none when the LLM cannot give them in time, and whether anybody is there to ask more."""
-        head = items[: self._settings.rerank]
-        if not head or not self._settings.llm_weight:
+        """LLM scores of `items`, none when the LLM cannot give them in time, and whether anybody is there to ask more."""
+        if not items:
             return {}, True
         try:
             async with asyncio.timeout_at(until):
-                return await self._reranker.scores(known.profile, known.recent_likes(), head, query), True
+                return await self._reranker.scores(profile, recent, items, query), True
         except LLMUnsupportedError:  # a server that cannot score can still phrase
             return {}, True
         except (LLMError, TimeoutError):

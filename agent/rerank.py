@@ -1,7 +1,11 @@
 """Profile and candidates to an order, by likelihood: the LLM never writes a ranking, it says how probable a title is.
 
-score = log P(title | profile) - log P(title | nothing), per token: what the title alone explains is divided out (pointwise
-mutual information). Untuned models of this size rank at random when they generate an order, and well above it by likelihood
+For someone of whom we know what they took, score = log P(title | the last titles that they took), per token. What the
+title alone explains is left in: part of it is how well known the item is, and dividing it out costs more than it gives. For a
+question, or where only themes are known, score = log P(title | themes) - log P(title | nothing), per token (pointwise mutual
+information).
+
+Untuned models of this size rank at random when they generate an order, and well above it by likelihood
 (docs/decisions/0007). Each candidate is scored by itself, so there is no position to be biased by and no other item's text
 to be commanded by; how far an item may rise on this score alone is bounded by `retrieval.fusion.bounded`.
 """
@@ -17,6 +21,8 @@ from retrieval.records import Item, Polarity, Profile
 from retrieval.store import Store, content_hash
 
 TITLE_CHARS = 80  # a longer title is cut: the score is per token, and a sentence in place of a title is suspect
+TAKEN = 30  # titles in the list; with 10 it ranks worse (prompts/CHANGELOG.md)
+TAKEN_BYTES = 3000  # a token is a byte at least, so list and title fit into 4096 tokens in whatever script they are
 LIKES = 3
 RECENT = 4
 
@@ -31,20 +37,28 @@ class Reranker:
     async def scores(
         self, profile: Profile, recent: Sequence[Item], candidates: Sequence[Item], query: str | None = None
     ) -> dict[str, float]:
-        """Item id -> how much likelier (nats per token) the profile makes its title.
+        """Item id -> how likely its title is (nats per token), to be compared with the others of this call only.
 
         `recent` are liked items, latest first. Raises LLMUnavailableError or LLMUnsupportedError.
         """
+        if query or not recent:
+            return await self._informed(profile, recent, candidates, query)
+        found = await next_titles(self._llm, taken(recent[::-1]), candidates, profile.user)
+        return {item.id: score for item, score in zip(candidates, found, strict=True)}
+
+    async def _informed(
+        self, profile: Profile, recent: Sequence[Item], candidates: Sequence[Item], query: str | None
+    ) -> dict[str, float]:
+        """Item id -> how much likelier (nats per token) the question or the themes make its title."""
         prompt = library.load("rank_title")
         tastes = [query] if query else []
         tastes += [t.label for t in profile.themes if t.active and t.polarity is Polarity.LIKE]
         prefix = prompt.text(
             likes=plain.enumerate_words([plain.lower(t) for t in tastes[:LIKES]]) or "many things",
-            recent="; ".join(_title(item) for item in recent[:RECENT]) or "nothing yet",
+            recent="; ".join(short(item) for item in recent[:RECENT]) or "nothing yet",
         )
         neutral = await self._neutral(candidates)
-        pairs = [(prefix, f" {_title(item)}") for item in candidates]
-        given = await self._llm.likelihood(pairs, ref=prompt.ref, user=profile.user or None)
+        given = await titles(self._llm, prefix, candidates, prompt.ref, profile.user)
         return {item.id: with_ - neutral[item.id] for item, with_ in zip(candidates, given, strict=True)}
 
     async def _neutral(self, candidates: Sequence[Item]) -> Mapping[str, float]:
@@ -54,12 +68,37 @@ class Reranker:
         hashes = {item.id: content_hash(item) for item in candidates}
         known = self._store.neutral_scores(model, prompt.ref, set(hashes.values()))
         missing = [item for item in candidates if hashes[item.id] not in known]
-        pairs = [(prompt.text(), f" {_title(item)}") for item in missing]
-        fresh = await self._llm.likelihood(pairs, ref=prompt.ref)
+        fresh = await titles(self._llm, prompt.text(), missing, prompt.ref)
         made = {hashes[item.id]: score for item, score in zip(missing, fresh, strict=True)}
         self._store.put_neutral_scores(model, prompt.ref, made)
         return {item_id: (known | made)[key] for item_id, key in hashes.items()}
 
 
-def _title(item: Item) -> str:
-    return item.title if len(item.title) <= TITLE_CHARS else item.title[:TITLE_CHARS].rsplit(" ", 1)[0]
+async def next_titles(llm: LLM, listed: str, candidates: Sequence[Item], user: str = "") -> list[float]:
+    """The log-likelihood per token of each title as the next one of a list that `taken` has made."""
+    prompt = library.load("next_title")
+    return await titles(llm, prompt.text(taken=listed), candidates, prompt.ref, user)
+
+
+async def titles(llm: LLM, prefix: str, candidates: Sequence[Item], ref: str, user: str = "") -> list[float]:
+    """The log-likelihood per token of each candidate's title after `prefix`, which the server reads once."""
+    return await llm.likelihood([(prefix, f" {short(item)}") for item in candidates], ref=ref, user=user or None)
+
+
+def taken(items: Sequence[Item], count: int = TAKEN) -> str:
+    """The titles of the last `count` items, a line each, in their order; fewer where they are more than TAKEN_BYTES."""
+    lines: list[str] = []
+    left = TAKEN_BYTES
+    for item in reversed(items[-count:]):
+        line = f"- {short(item)}"
+        left -= len(line.encode()) + 1
+        if left < 0:
+            break
+        lines.append(line)
+    return "\n".join(reversed(lines))
+
+
+def short(item: Item) -> str:
+    """The title on one line, cut: what an item says of itself can neither fill a prompt nor add a line to it."""
+    title = " ".join(item.title.split())
+    return title if len(title) <= TITLE_CHARS else title[:TITLE_CHARS].rsplit(" ", 1)[0]

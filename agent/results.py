@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.recommender import Known
-from retrieval.records import Event, Item, Profile, Recommendation, Statement, Theme
+from retrieval.records import Event, Item, Profile, Recommendation, Source, Statement, Theme
+from retrieval.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,18 @@ class Counts:
     items: int
     users: int
     events: int
+
+
+def grounded(store: Store, profile: Profile) -> int:
+    """How many statements rest on events that exist, are this user's and precede the profile's moment, read back from the
+    store; what users say of themselves is ground enough."""
+    return sum(s.source is not Source.INFERRED or _rests(store, profile, s) for s in profile.statements)
+
+
+def _rests(store: Store, profile: Profile, statement: Statement) -> bool:
+    found = store.events_by_id(profile.user, statement.evidence)
+    complete = bool(statement.evidence) and len(found) == len(set(statement.evidence))
+    return complete and all(e.at <= profile.as_of for e in found.values())
 
 
 def trace(known: Known, target: str, reason: str, statement: Statement | None, cited: Sequence[str]) -> Why:

@@ -21,20 +21,20 @@ from typing import Any, Self
 from weakref import WeakValueDictionary
 
 from agent import coldstart
+from agent.batch import Progress, for_each
 from agent.config import Settings
 from agent.errors import LLMUnavailableError, NotFoundError, UsageError
+from agent.fitting import Fitted, Lesson, fit, forget_weights
 from agent.llm import LLM
 from agent.parts import Parts
-from agent.results import ColdStart, Counts, Failure, Recommended, Why, trace
+from agent.results import ColdStart, Counts, Failure, Recommended, Why, grounded, trace
 from agent.weights import locate_embedder
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
 from retrieval.readers import ColumnMap, content_hash, read
-from retrieval.records import Event, EventKind, Item, Profile, Source, Statement, ThemeEvent
+from retrieval.records import Event, EventKind, Item, Profile, ThemeEvent
 from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
 
-Progress = Callable[[int, int], None]  # (done, total)
 FEEDBACK = (EventKind.LIKE, EventKind.DISLIKE, EventKind.HIDE)
-AT_ONCE = 12  # users in work at the same time: their segments keep 64 requests in flight, and progress can be seen
 STRANGER = ""  # no user has this id, so a stranger is never taken for somebody known
 
 
@@ -138,30 +138,7 @@ class Service:
 
         Raises LLMUnavailableError when the LLM goes away; everything else that goes wrong is a Failure in its place.
         """
-        gate = asyncio.Semaphore(AT_ONCE)
-        done = 0
-
-        async def one(user: str) -> Profile | Failure:
-            nonlocal done
-            async with gate:
-                try:
-                    found: Profile | Failure = await self.profile(user, as_of=as_of, now=now)
-                except LLMUnavailableError:
-                    raise
-                except Exception as exc:  # the edge of a batch: a crashed user is a row, not the end of the run
-                    found = Failure(user, f"{type(exc).__name__}: {exc}")
-            done += 1
-            if progress:
-                progress(done, len(users))
-            return found
-
-        tasks = [asyncio.ensure_future(one(user)) for user in users]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)  # or connections are left half open
+        return await for_each(users, lambda user: self.profile(user, now=now, as_of=as_of), progress)
 
     def themes(self, user: str, *, as_of: datetime | None = None) -> tuple[Profile, list[ThemeEvent]]:
         """The profile that is stored (nothing is written) and the life of its themes so far. Raises NotFoundError."""
@@ -202,9 +179,9 @@ class Service:
         try:
             profile, missing = await self._profile_or_sketch(user, now)
             muted = frozenset(i for i, mark in self.store.theme_marks(user).items() if mark == "muted")
-            recommender = await asyncio.to_thread(self._up_to_date().warm)
+            recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
             found = await recommender.recommend(
-                profile, k=k, query=(query or "").strip() or None, explain=explain, now=now, muted=muted
+                profile, signals, k=k, query=(query or "").strip() or None, explain=explain, now=now, muted=muted
             )
         finally:
             self._flush()
@@ -217,11 +194,28 @@ class Service:
         try:
             reading = await coldstart.read(text, STRANGER, now, self._llm)
             profile = coldstart.provisional(STRANGER, reading.statements, self._embedder, now)
-            recommender = await asyncio.to_thread(self._up_to_date().warm)
-            found = await recommender.recommend(profile, k=k, query=None, explain=True, now=now, muted=frozenset())
+            recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
+            found = await recommender.recommend(
+                profile, signals, k=k, query=None, explain=True, now=now, muted=frozenset()
+            )
         finally:
             self._flush()
         return ColdStart(profile, reading.ignored, tuple(found))
+
+    # What is learnt from everybody ---------------------------------------------------------------------------------
+
+    def fit(self, lesson: Lesson, *, now: datetime, force: bool = False) -> Fitted:
+        """Learn the ranking's weights from what people liked so far, and rank with them from now on if they are `kept`.
+        Raises LeitmotifError for too few events."""
+        found = fit(self.settings.home, self.store, self._up_to_date(), lesson, now, force)
+        self._renew()
+        return found
+
+    def reset_weights(self) -> bool:
+        """Return to the shipped weights. False if they held already."""
+        had = forget_weights(self.settings.home)
+        self._renew()
+        return had
 
     # What people have a right to -----------------------------------------------------------------------------------
 
@@ -237,14 +231,8 @@ class Service:
         return self.store.forget_user(user)
 
     def grounded(self, profile: Profile) -> int:
-        """How many statements rest on events that exist, are this user's and precede the profile's moment, read back from
-        the store; what users say of themselves is ground enough."""
-        return sum(s.source is not Source.INFERRED or self._rests(profile, s) for s in profile.statements)
-
-    def _rests(self, profile: Profile, statement: Statement) -> bool:
-        found = self.store.events_by_id(profile.user, statement.evidence)
-        complete = bool(statement.evidence) and len(found) == len(set(statement.evidence))
-        return complete and all(e.at <= profile.as_of for e in found.values())
+        """How many statements of a profile rest on what the store has."""
+        return grounded(self.store, profile)
 
     def counts(self) -> Counts:
         events = self.store.event_counts()
@@ -282,9 +270,13 @@ class Service:
 
     def _up_to_date(self) -> Parts:
         """The parts that belong to the catalogue as it is now, made anew when it has changed."""
+        if self._parts is None or self._parts.signature != self.store.catalogue_signature():
+            return self._renew()
+        return self._parts
+
+    def _renew(self) -> Parts:
         signature = self.store.catalogue_signature()
-        if self._parts is None or self._parts.signature != signature:
-            self._parts = Parts(self.settings, self.store, self._embedder, self._llm, signature, self._parts)
+        self._parts = Parts(self.settings, self.store, self._embedder, self._llm, signature, self._parts)
         return self._parts
 
     def _flush(self) -> None:

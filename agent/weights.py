@@ -76,6 +76,11 @@ def locate_embedder() -> Path:
     return EMBEDDER.locate().parent
 
 
+def embedder_folder(model: str) -> Path:
+    """The folder of an embedder by its setting: "embedded", or a path. Raises WeightsError."""
+    return locate_embedder() if model == "embedded" else Path(model)
+
+
 def model_dir(home: Path, weights: str, name: str = EMBEDDED_MODEL) -> Path:
     return home.resolve() / "models" / f"{name}-{weights}"
 

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from agent.errors import LLMUnavailableError, UsageError
 from agent.llm import LLM
 from eval import baselines, candidates, gain, llm_systems, results, runner
@@ -73,9 +75,11 @@ class Run:
         """The published figures (DESIGN: `eval rank`), with notes on what was learnt and what was left out."""
         asked = results.prepare(self.dataset, self.drawn.questions, self.material.vectors)
         measured = {}
-        for system, questions in await self._systems():
-            rows = await self._rows(system, questions)
-            measured[system.name] = results.measure(asked, rows, self.request.seed)
+        # with matrices this small, threads of BLAS wait for each other longer than they work
+        with threadpool_limits(limits=1, user_api="blas"):
+            for system, questions in await self._systems():
+                rows = await self._rows(system, questions)
+                measured[system.name] = results.measure(asked, rows, self.request.seed)
         report = results.report(
             asked,
             measured,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Label = Literal["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T"]
 
 
 class _Output(BaseModel):
@@ -27,3 +29,9 @@ class ParagraphOut(_Output):
     """The portrait: two or three sentences."""
 
     text: Annotated[str, StringConstraints(min_length=3, max_length=420)]
+
+
+class OrderOut(_Output):
+    """An order of labelled options, best first. That each is named once is for the reader to see."""
+
+    order: Annotated[tuple[Label, ...], Field(min_length=1, max_length=20)]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from retrieval.collaborative import interactions
 from retrieval.embed import Vectors
 
 Floats = NDArray[np.float64]
@@ -36,31 +37,29 @@ class WordLinks:
         self._lengths = np.maximum(np.asarray(self._words.sum(axis=1)).ravel(), 1.0)
         self._links = _links(self._words, sequences)
 
-    def scores(self, history: Sequence[int], rows: Sequence[int]) -> Floats:
+    def scores(self, history: Sequence[int], rows: NDArray[np.intp]) -> Floats:
         """(len(rows),) the mean association between the words of the history and those of each item; 0 is chance."""
         spoken = np.asarray(self._words[list(history)].sum(axis=0)).ravel()
         known = np.flatnonzero(spoken)
         if not len(known):
             return np.zeros(len(rows))
         profile = spoken[known] @ self._links[known] / spoken.sum()
-        found: Floats = self._words[list(rows)] @ profile
-        return found / self._lengths[list(rows)]
+        found: Floats = self._words[rows] @ profile / self._lengths[rows]
+        return found
 
 
 def _links(words: sparse.csr_matrix, sequences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-    users, columns, weights = [], [], []
-    for user, sequence in enumerate(sequences):
-        users += [user] * len(sequence)
-        columns += sequence
-        weights += [len(sequence) ** -0.25] * len(sequence)  # both sides of a pair: 1 / sqrt(length) in all
-    touched = sparse.csr_matrix((weights, (users, columns)), shape=(len(sequences), words.shape[0]))
-    spoken = (touched @ words).tocsr()
+    touched = interactions(sequences, words.shape[0])
+    lengths = np.maximum(np.asarray(touched.sum(axis=1)).ravel(), 1.0)
+    touched = sparse.diags(lengths**-0.25) @ touched  # both sides of a pair: 1 / sqrt(length) in all
+    spoken = touched @ words
     pairs = np.asarray((spoken.T @ spoken).todense())
     own = sparse.diags(np.asarray(touched.multiply(touched).sum(axis=0)).ravel())
     pairs = np.maximum(pairs - np.asarray((words.T @ own @ words).todense()), 0.0)  # an item's words with themselves
     margin = pairs.sum(axis=0)
     expected = np.outer(margin, margin) / max(margin.sum(), 1e-12)
-    return np.log((pairs + PSEUDO) / (expected + PSEUDO)).astype(np.float32)
+    links: NDArray[np.float32] = np.log((pairs + PSEUDO) / (expected + PSEUDO)).astype(np.float32)
+    return links
 
 
 class VectorBridge:
@@ -69,7 +68,7 @@ class VectorBridge:
 
     def __init__(self, vectors: Vectors, sequences: Sequence[Sequence[int]]) -> None:
         """`vectors` (items, dim), unit rows."""
-        self._mean = vectors.mean(axis=0)
+        self._mean = vectors.sum(axis=0) / max(len(vectors), 1)
         centred = (vectors - self._mean).astype(np.float64)
         long = [sequence for sequence in sequences if len(sequence) > 1]
         covariance = centred.T @ centred / max(len(centred), 1)
@@ -78,8 +77,8 @@ class VectorBridge:
     def scores(self, history: Vectors, items: Vectors) -> Floats:
         """(n,) for `history` (m, dim) and `items` (n, dim), unit rows."""
         asked = (history - self._mean).mean(axis=0) @ self._map
-        found: Floats = (items - self._mean) @ asked
-        return found
+        # in float32: for a whole catalogue, wider copies would cost more than the product
+        return np.asarray(items @ asked.astype(np.float32) - self._mean @ asked, dtype=np.float64)
 
 
 def _regression(vectors: Floats, sequences: Sequence[Sequence[int]]) -> Floats:
@@ -90,12 +89,10 @@ def _regression(vectors: Floats, sequences: Sequence[Sequence[int]]) -> Floats:
     """
     if not sequences:
         return np.zeros((vectors.shape[1], vectors.shape[1]))
-    lengths = np.array([len(sequence) for sequence in sequences])
-    columns = np.fromiter((row for sequence in sequences for row in sequence), dtype=np.intp, count=lengths.sum())
-    ends = np.cumsum([0, *lengths])
-    touched = sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(lengths), len(vectors)))
-    sums, once = touched @ vectors, 1.0 / (lengths - 1)
-    popular = touched.sum(axis=0).A1 @ vectors / len(columns)
+    touched = interactions(sequences, len(vectors))
+    lengths = np.asarray(touched.sum(axis=1)).ravel()
+    sums, once = touched @ vectors, 1.0 / (lengths - 1.0)
+    popular = sums.sum(axis=0) / lengths.sum()
     gram = (sums.T * (once**2 * (lengths - 2))) @ sums + (vectors.T * (touched.T @ once**2)) @ vectors
     cross = (sums.T * once) @ sums - (vectors.T * (touched.T @ once)) @ vectors - np.outer(sums.sum(axis=0), popular)
     found: Floats = np.linalg.solve(_damped(gram, RIDGE), cross)
@@ -105,4 +102,5 @@ def _regression(vectors: Floats, sequences: Sequence[Sequence[int]]) -> Floats:
 def _damped(matrix: Floats, share: float) -> Floats:
     """`matrix` with `share` of its mean eigenvalue added to the diagonal, and a trace more so that it can be inverted."""
     dim = len(matrix)
-    return matrix + (share * np.trace(matrix) / dim + 1e-9) * np.eye(dim)
+    damped: Floats = matrix + (share * np.trace(matrix) / max(dim, 1) + 1e-9) * np.eye(dim)
+    return damped

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
@@ -24,7 +23,7 @@ RECENT = 5  # items whose neighbours count for "recent"
 WINDOW = 10  # steps within which one item is said to follow another
 FACTORS = 64
 ALPHA = 20.0  # confidence of a touch beside 1 of an absence
-REGULARIZATION = 100.0  # chosen with ALPHA on validation items, for short histories and long ones (eval/baselines/factors.py)
+REGULARIZATION = 100.0  # chosen with ALPHA on validation items, short histories and long (eval/baselines/factors.py)
 ENOUGH = 20_000  # interactions; of fewer, so strong a regularisation would leave nothing
 _FLOOR = 1e-3  # what a transition that nobody made counts as, in the unit of "next"
 _LIFT_FLOOR = 0.1  # what an unreachable item counts as, as a share of chance
@@ -38,7 +37,8 @@ class Collaborative:
 
     def __init__(self, sequences: Sequence[Sequence[int]], items: int) -> None:
         """`sequences`: distinct item rows a user, oldest first; the order only matters for "next"."""
-        self.counts, self._touched = _matrix(sequences, items)
+        self._touched = interactions(sequences, items)
+        self.counts: Floats = np.asarray(self._touched.sum(axis=0)).ravel()
         lengths = np.maximum(np.asarray(self._touched.sum(axis=1)).ravel(), 1.0)
         self._items = self._touched.T.tocsr()
         # who touches everything says little with each touch: users count by 1 / sqrt(how much they touched)
@@ -77,7 +77,8 @@ class Collaborative:
         """Log of how often an item came soon after the touched ones, the latest counting most."""
         decay = 1.0 / np.arange(len(rows), 0, -1)
         followed: Floats = self._follows[rows].T @ decay
-        return np.log(followed + _FLOOR)
+        scores: Floats = np.log(followed + _FLOOR)
+        return scores
 
     def _walk(self, rows: NDArray[np.intp]) -> Floats:
         """A walk item -> user -> item -> user -> item, as lift over chance: RP3-beta with beta 0.5 (Paudel et al. 2016),
@@ -85,9 +86,9 @@ class Collaborative:
         start = np.zeros(len(self.counts))
         start[rows] = 1.0 / len(rows)
         reached = self._step(self._step(start))
-        mean = max(self.counts.mean(), 1e-12)
-        lift = reached * len(reached) * np.sqrt(mean * self._inverse_counts)
-        return np.log(lift + _LIFT_FLOOR)
+        lift = reached * len(reached) * np.sqrt(self.counts.mean() * self._inverse_counts)
+        scores: Floats = np.log(lift + _LIFT_FLOOR)
+        return scores
 
     def _step(self, mass: Floats) -> Floats:
         """From items to the users who touched them, and on to all that those touched."""
@@ -103,12 +104,11 @@ class Collaborative:
         return found
 
 
-def _matrix(sequences: Sequence[Sequence[int]], items: int) -> tuple[Floats, sparse.csr_matrix]:
-    """How many users touched each item, and the binary matrix (users, items)."""
+def interactions(sequences: Sequence[Sequence[int]], items: int) -> sparse.csr_matrix:
+    """(len(sequences), items): 1 where a user touched an item."""
     ends = np.cumsum([0, *map(len, sequences)])
     columns = np.fromiter((row for sequence in sequences for row in sequence), dtype=np.intp, count=int(ends[-1]))
-    touched = sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(sequences), items))
-    return np.bincount(columns, minlength=items).astype(np.float64), touched
+    return sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(sequences), items))
 
 
 def _transitions(sequences: Sequence[Sequence[int]], counts: Floats) -> sparse.csr_matrix:
@@ -137,6 +137,8 @@ def _factors(touched: sparse.csr_matrix, ridge: float) -> Floats:
     matrices this small they wait for each other longer than they work."""
     if not touched.nnz:
         return np.zeros((touched.shape[1], 1))
+    from implicit.cpu.als import AlternatingLeastSquares
+
     with ThreadpoolController().limit(limits=1, user_api="blas"):
         model = AlternatingLeastSquares(FACTORS, ridge, ALPHA, num_threads=1, random_state=0)
         model.fit(touched.astype(np.float32), show_progress=False)

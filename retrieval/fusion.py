@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-
+CROWD = 100  # people; the choices of fewer say little beside what a language model knows
 SHIPPED = Path(__file__).with_name("weights.json")
 
 
@@ -21,9 +21,11 @@ class FusionWeights:
     """What a channel's z-score counts. `channels` holds for somebody whose history is known; it and `llm` are learnt
     (retrieval/learn.py), from the project's own sample for the shipped ones. The rest is set by hand.
 
-    `llm` is the weight of the LLM's z-score beside the z-score of all channels together. `trees` is a LightGBM model as
-    text, which only fitted weights have. `stranger` holds for somebody of whom only words are known. With a query, the query
-    decides (`query`, `query_words`) and the rest personalises: `personal` scales it.
+    `llm` is the weight of the LLM's z-score beside the z-score of all channels together, learnt where enough people's
+    choices are known; `llm_alone` holds elsewhere. `theme` is what the profile's themes count beside a history, so that
+    what users say of themselves is heard. `trees` is a LightGBM model as text, which only fitted weights have. `stranger`
+    holds for somebody of whom only words are known. With a query, the query decides (`query`, `query_words`) and the rest
+    personalises: `personal` scales it.
 
     `dislike` is taken off per unit of cosine above `dislike_margin` to the nearest disliked theme. The margin leaves alone
     what is not about the disliked thing: two random films of MovieLens (title and genres, MiniLM) have a cosine of 0.37 in
@@ -35,12 +37,18 @@ class FusionWeights:
     llm: float = 0.0
     trees: str | None = field(default=None, repr=False)
     stranger: Mapping[str, float] = field(default_factory=lambda: {"bm25": 1.0, "theme": 1.0, "popular": 1.0})
+    theme: float = 0.2
+    llm_alone: float = 0.5
     query: float = 2.0
     query_words: float = 1.0
     personal: float = 0.3
     fresh: float = 0.1
     dislike: float = 4.0
     dislike_margin: float = 0.5
+
+    def llm_share(self, people: int) -> float:
+        """The LLM's weight where the choices of so many people speak (0 for strangers and questions, to whom none do)."""
+        return self.llm if people >= CROWD else self.llm_alone
 
     def save(self, path: Path, **about: object) -> None:
         """Write what was learnt, whole or not at all; `about` says where it came from."""
@@ -55,8 +63,11 @@ def load_weights(path: Path = SHIPPED) -> FusionWeights:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         channels = {str(name): float(weight) for name, weight in found["channels"].items()}
-        return FusionWeights(channels, float(found["llm"]), found.get("trees"))
-    except (KeyError, TypeError, AttributeError) as exc:
+        weights = FusionWeights(channels, float(found["llm"]), found.get("trees"))
+        if not np.isfinite([weights.llm, *channels.values()]).all() or not isinstance(weights.trees, str | None):
+            raise ValueError("not a number, or no text")
+        return weights
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise ValueError(f"{path} holds no weights") from exc
 
 
@@ -93,7 +104,8 @@ def zscores(values: Floats, axis: int = -1) -> NDArray[np.float64]:
     deviation = np.sqrt((centred**2).sum(axis=axis, keepdims=True) / count)
     # below rounding error of the input, a deviation is noise that division would blow up to +-1
     noise = 1e-9 * np.maximum(1.0, np.abs(filled).max(axis=axis, keepdims=True, initial=0.0))
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > noise)
+    standard: NDArray[np.float64] = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > noise)
+    return standard
 
 
 def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) -> NDArray[np.float64]:
@@ -118,7 +130,7 @@ def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) ->
 
 
 def _gains(channels: Mapping[str, Floats], weights: FusionWeights) -> Mapping[str, float]:
-    return weights.channels if "taste" in channels else weights.stranger
+    return {**weights.channels, "theme": weights.theme} if "taste" in channels else weights.stranger
 
 
 def mmr(relevance: Floats, vectors: Floats, k: int, trade_off: float) -> list[int]:
@@ -132,9 +144,8 @@ def mmr(relevance: Floats, vectors: Floats, k: int, trade_off: float) -> list[in
         return []
     span = float(np.ptp(relevance))
     scaled = (relevance - relevance.min()) / span if span > 0 else np.ones(n)
-    nearest = np.zeros(
-        n
-    )  # a first choice has nothing to be like, and unlike beats opposite: cosines below 0 count as 0
+    # a first choice has nothing to be like, and unlike beats opposite: cosines below 0 count as 0
+    nearest = np.zeros(n)
     free = np.ones(n, dtype=bool)
     chosen: list[int] = []
     for _ in range(min(k, n)):

@@ -20,7 +20,7 @@ from retrieval.ranker import tree_features, zscored
 
 Floats = NDArray[np.float64]
 
-RIDGE = 3.0  # penalty on the squared weights, in lists: a hundred lists outweigh it, ten do not
+RIDGE = 30.0  # penalty on the squared distance from where the weights start: hundreds of lists outweigh it, tens do not
 LEAST_FOR_TREES = 500  # lists; below, trees learn the noise
 TREES = {
     "objective": "lambdarank",
@@ -34,6 +34,7 @@ TREES = {
     "seed": 0,
     "deterministic": True,
     "force_row_wise": True,
+    "num_threads": 1,  # the trees are the same; on busy cores, threads wait for each other longer than they work
     "verbose": -1,
 }
 ROUNDS = 100
@@ -63,31 +64,35 @@ def learn(examples: Examples, base: FusionWeights | None = None, *, trees: bool 
     if not len(examples):
         return base
     scaled = zscored(examples.names, examples.raw)
-    weights = conditional_logit(scaled)
+    weights = conditional_logit(scaled, np.array([base.channels.get(name, 0.0) for name in examples.names]))
     channels = dict(zip(examples.names, weights.tolist(), strict=True))
     grown = _grow(examples, scaled @ weights) if trees and len(examples) >= LEAST_FOR_TREES else None
     return replace(base, channels=channels, trees=grown)
 
 
-def conditional_logit(features: Floats, ridge: float = RIDGE) -> Floats:
-    """(channels,) weights w that make the first item of each list likeliest: P(i) = exp(x_i w) / sum exp(x_j w)."""
+def conditional_logit(features: Floats, centre: Floats | None = None, ridge: float = RIDGE) -> Floats:
+    """(channels,) weights w that make the first item of each list likeliest: P(i) = exp(x_i w) / sum exp(x_j w).
+
+    Little data leaves them at `centre` (channels,), zeros by default.
+    """
+    start = np.zeros(features.shape[2]) if centre is None else centre
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         scores = features @ weights
         scores = scores - scores.max(axis=1, keepdims=True)
         mass = np.exp(scores)
         share = mass / mass.sum(axis=1, keepdims=True)
-        gradient = np.einsum("ni,nif->f", share, features) - features[:, 0].sum(axis=0) + ridge * weights
-        return float(-np.log(share[:, 0] + 1e-12).sum() + ridge / 2 * weights @ weights), gradient
+        gradient = np.einsum("ni,nif->f", share, features) - features[:, 0].sum(axis=0) + ridge * (weights - start)
+        return float(-np.log(share[:, 0] + 1e-12).sum() + ridge / 2 * (weights - start) @ (weights - start)), gradient
 
-    found: Floats = minimize(loss, np.zeros(features.shape[2]), jac=True, method="L-BFGS-B").x
+    found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B").x
     return found
 
 
-def llm_weight(prior: Floats, llm: Floats, ridge: float = RIDGE) -> float:
+def llm_weight(prior: Floats, llm: Floats) -> float:
     """The weight of z(llm) beside z(prior), both (lists, items) with the taken item first; 0 where it would be negative."""
     pair = zscored(("prior", "llm"), np.stack([prior, llm], axis=2))
-    beside, weight = conditional_logit(pair, ridge)
+    beside, weight = conditional_logit(pair, np.array([1.0, 0.0]), ridge=3.0)
     return max(0.0, float(weight / beside)) if beside > 0 else 0.0
 
 

@@ -101,8 +101,9 @@ class Lexical:
         A word of several items of the history counts several times, and the sum is divided by the root of their number.
         """
         words = np.asarray(self._asked[list(history)].sum(axis=0)).ravel()
-        found: NDArray[np.float64] = self._weights[np.asarray(rows)] @ words
-        return np.log1p(found / max(len(history), 1) ** 0.5)
+        found = self._weights[np.asarray(rows, dtype=np.intp)] @ words
+        scores: NDArray[np.float64] = np.log1p(found / max(len(history), 1) ** 0.5)
+        return scores
 
     def rows(self, item_ids: Sequence[str]) -> NDArray[np.intp]:
         """The rows of these items in `scores`; -1 for an unknown item."""

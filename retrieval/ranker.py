@@ -27,8 +27,8 @@ def prior(channels: Mapping[str, NDArray[np.floating]], weights: FusionWeights, 
     if not weights.trees or asked or any(name not in channels for name in names):
         return score
     raw = np.stack([channels[name] for name in names], axis=1)[None].astype(np.float64)
-    added: Floats = _booster(weights.trees).predict(tree_features(names, raw)[0], num_threads=1)
-    return score + added
+    score += np.asarray(_booster(weights.trees).predict(tree_features(names, raw)[0], num_threads=1))
+    return score
 
 
 def zscored(names: Sequence[str], raw: Floats) -> Floats:
@@ -43,8 +43,9 @@ def tree_features(names: Sequence[str], raw: Floats) -> Floats:
 
 def _in_logs(names: Sequence[str], raw: Floats) -> Floats:
     values = np.array(raw, dtype=np.float64)
-    for place in (place for place, name in enumerate(names) if name == "popular"):
-        values[:, :, place] = np.log1p(values[:, :, place])
+    if "popular" in names:
+        counts = values[:, :, names.index("popular")]
+        np.log1p(counts, out=counts)
     return values
 
 

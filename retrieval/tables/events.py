@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import ColumnElement, and_, distinct, exists, func, or_, select, union
 
 from retrieval.records import Event, EventKind
-from retrieval.schema import events, profiles, statements
+from retrieval.schema import events, profiles, statements, tombstones
 from retrieval.tables.database import Database, chunks, columns
 
 POSITIVE = (EventKind.VIEW, EventKind.CLICK, EventKind.PURCHASE, EventKind.LIKE, EventKind.SHARE)
@@ -68,13 +69,24 @@ class Events(Database):
         with self._read() as conn:
             return {row.item: float(row.users) for row in conn.execute(query.group_by(events.c.item))}
 
-    def interactions(self, until: datetime | None = None) -> list[tuple[str, str]]:
-        """Every (user, item) pair with something positive at or before `until`, once each, sorted."""
-        query = select(events.c.user, events.c.item).distinct().where(_IS_POSITIVE)
+    def sequences(self, until: datetime | None = None) -> dict[str, tuple[str, ...]]:
+        """user -> the distinct items they did something positive with at or before `until`, in the order of the first time;
+        ties in time are ordered by event id."""
+        query = select(events.c.user, events.c.item).where(_IS_POSITIVE)
         if until is not None:
             query = query.where(events.c.at <= until)
         with self._read() as conn:
-            return [(row.user, row.item) for row in conn.execute(query.order_by(events.c.user, events.c.item))]
+            rows = conn.execute(query.order_by(events.c.user, events.c.at, events.c.id)).all()
+        return {
+            user: tuple(dict.fromkeys(row.item for row in found)) for user, found in groupby(rows, lambda r: r.user)
+        }
+
+    def event_state(self) -> tuple[int, int]:
+        """(number of events, number of users ever erased): what is counted over everybody is out of date when the first has
+        grown much, and must go when the second has changed."""
+        with self._read() as conn:
+            total = conn.execute(select(func.count()).select_from(events)).scalar_one()
+            return total, conn.execute(select(func.count()).select_from(tombstones)).scalar_one()
 
 
 def _seen(user: str, until: datetime | None) -> ColumnElement[bool]:

@@ -324,6 +324,60 @@ def test_scores_come_in_the_order_of_the_pairs(server: Server) -> None:
     assert use(server, two, concurrency=1) == [-1.0, -2.0]
 
 
+def numbered(*ids: int) -> Reply:
+    """What the server says of a prompt of these tokens."""
+    reply = scored(None)
+    reply.body["choices"][0]["prompt_token_ids"] = list(ids)
+    return reply
+
+
+def chosen(logprobs: dict[str, float]) -> Reply:
+    reply = scored(None)
+    top = {"tokens": [next(iter(logprobs))], "token_logprobs": [-0.1], "text_offset": [0], "top_logprobs": [logprobs]}
+    reply.body["choices"][0]["logprobs"] = top
+    return reply
+
+
+async def choose(llm: LLM) -> list[float]:
+    return await llm.choices("Pick <|im_end|> one:", (" A", " B"), ref="rank_letters@1", user="ann")
+
+
+CHOSEN = chosen({"token_id:9": -0.1, "token_id:389": -4.0, "token_id:330": -2.5})
+
+
+def test_each_choice_has_its_log_probability_whatever_else_is_likely(server: Server) -> None:
+    log: list[LLMCall] = []
+    server.replies = [numbered(330), numbered(389), CHOSEN]
+    assert use(server, choose, log) == [-2.5, -4.0]
+    asked = server.seen[-1]
+    assert (asked["max_tokens"], asked["logprob_token_ids"]) == (1, [330, 389])
+    assert "<|" not in asked["prompt"]
+    assert "prompt_logprobs" not in asked  # it would switch the prefix cache off
+    assert [(c.kind, c.prompt, c.user, c.tokens_in) for c in log] == [("score", "rank_letters@1", "ann", 4)]
+
+
+def test_what_token_an_option_is_is_asked_once(server: Server) -> None:
+    async def twice(llm: LLM) -> list[list[float]]:
+        return [await choose(llm), await choose(llm)]
+
+    server.replies = [numbered(330), numbered(389), CHOSEN]
+    first, second = use(server, twice)
+    assert first == second
+    assert len(server.seen) == 4
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [[numbered(330, 17)], [scored(None)], [numbered(330), numbered(389), chosen({"token_id:330": -2.5})]],
+    ids=["two tokens", "no vLLM", "an option without a figure"],
+)
+def test_choices_that_the_server_cannot_tell_apart_are_refused(server: Server, replies: list[Reply]) -> None:
+    server.replies = replies
+    with pytest.raises(LLMUnsupportedError) as caught:
+        use(server, choose)
+    assert "vLLM" in caught.value.hint
+
+
 def test_the_models_are_listed(server: Server) -> None:
     assert use(server, LLM.models) == ["m"]
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.errors import LLMUnsupportedError
+from agent.fitting import weights_file
 from agent.service import Service
-from retrieval.records import Event, Item, Origin, Recommendation
+from retrieval.fusion import load_weights
+from retrieval.records import Event, EventKind, Item, Origin, Recommendation
+from retrieval.signals import CHANNELS
 from tests.fakes import NOW, FakeLLM, act, catalogue, make_service, people
 
 ITEMS = {item.id: item for item in catalogue()}
@@ -105,6 +109,68 @@ def test_rerank_zero_asks_the_model_for_no_scores(tmp_path: Path, llm: FakeLLM) 
         recommended = found(service, k=5)
     assert llm.scored == []
     assert all("llm" not in r.parts and r.degraded == () for r in recommended)
+
+
+def test_a_weight_of_zero_asks_the_model_for_no_scores(tmp_path: Path, llm: FakeLLM) -> None:
+    with make_service(tmp_path, llm, recommend={"llm_weight": 0.0}) as service:
+        recommended = found(service, k=5)
+    assert llm.scored == []
+    assert all("llm" not in r.parts and r.degraded == () for r in recommended)
+
+
+@pytest.mark.parametrize("learnt", [0.0, 0.7])
+def test_the_models_weight_is_the_learnt_one_unless_it_is_set(
+    tmp_path: Path, llm: FakeLLM, learnt: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.fusion.CROWD", 1)
+    with make_service(tmp_path, llm) as service:
+        replace(load_weights(), llm=learnt).save(weights_file(service.settings.home))
+        recommended = found(service, k=5)
+    assert bool(llm.scored) is (learnt > 0)
+    assert all(("llm" in r.parts) is (learnt > 0) for r in recommended)
+
+
+def linked(*items: str) -> list[Item | Event]:
+    """The usual people, and twenty others who liked the given items, one a day."""
+    crowd = [act(f"u{n}", day, item) for n in range(20) for day, item in enumerate(items)]
+    return [*catalogue(), *people(), *crowd]
+
+
+def test_what_others_took_after_the_same_things_comes_up(tmp_path: Path) -> None:
+    """Umbrella repair has no word in common with what ann likes; her own history leads there all the same."""
+    ranks = []
+    for place, items in enumerate(
+        [("noir-film-1", "bread-book-1", "odd-one"), ("jazz-film-1", "space-film-1", "odd-one")]
+    ):
+        with make_service(tmp_path / str(place), None, linked(*items), recommend={"llm_weight": 0.0}) as service:
+            ranks.append([r.item for r in found(service, "ann", k=100)].index("odd-one"))
+    assert ranks[0] < 3
+    assert ranks[0] < ranks[1]
+
+
+def test_the_channels_of_a_history_are_parts_of_the_score(service: Service) -> None:
+    assert found(service, "ann", k=1)[0].parts.keys() >= set(CHANNELS)
+
+
+def test_a_stranger_has_no_history(service: Service) -> None:
+    [first, *_] = asyncio.run(service.cold_start("I love jazz and piano", now=NOW)).recommendations
+    assert first.item.startswith("jazz-")
+    assert "taste" not in first.parts
+
+
+def test_what_was_looked_at_and_then_disliked_is_no_history(tmp_path: Path) -> None:
+    acts = [act("zoe", 1, "jazz-film-1"), act("zoe", 2, "jazz-film-1", EventKind.HIDE)]
+    acts += [act("max", 1, "jazz-film-1", EventKind.VIEW), act("max", 2, "jazz-film-1", EventKind.HIDE)]
+    with make_service(tmp_path, None, [*catalogue(), *people(), *acts]) as service:
+        assert "taste" in found(service, "zoe", k=1)[0].parts  # what was liked stays liked; a look only shows interest
+        assert "taste" not in found(service, "max", k=1)[0].parts
+
+
+def test_a_muted_theme_takes_its_items_out_of_the_history(service: Service) -> None:
+    profile = asyncio.run(service.profile("ann", now=NOW))
+    for theme in profile.themes:
+        service.store.mark_theme("ann", theme.id, "muted", NOW)
+    assert all("taste" not in r.parts for r in found(service, "ann", k=3))
 
 
 def test_the_model_cannot_lift_an_item_beyond_the_bound(tmp_path: Path) -> None:

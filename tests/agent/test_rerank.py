@@ -1,4 +1,4 @@
-"""Re-ranking by likelihood: each candidate by itself, its title only, and what the title alone explains taken out."""
+"""Re-ranking by likelihood: each candidate by itself, its title only, after a list of titles or after a question."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from agent.errors import LLMUnavailableError, LLMUnsupportedError
-from agent.rerank import TITLE_CHARS, Reranker
+from agent.rerank import TAKEN, TAKEN_BYTES, TITLE_CHARS, Reranker, short, taken
 from retrieval.records import Item, Polarity, Profile, Theme
 from retrieval.store import Store
 from tests.fakes import NOW, FakeLLM, catalogue
@@ -33,9 +33,18 @@ def store() -> Iterator[Store]:
 
 
 def rate(
-    llm: FakeLLM, store: Store, items: Sequence[Item] = ITEMS, profile: Profile = ANN, query: str | None = None
+    llm: FakeLLM,
+    store: Store,
+    items: Sequence[Item] = ITEMS,
+    profile: Profile = ANN,
+    query: str | None = None,
+    recent: Sequence[Item] = (),
 ) -> dict[str, float]:
-    return asyncio.run(Reranker(llm, store).scores(profile, [], items, query))
+    return asyncio.run(Reranker(llm, store).scores(profile, recent, items, query))
+
+
+def numbered(count: int, title: str = "Title") -> list[Item]:
+    return [Item(f"i{n}", f"{title} {n}") for n in range(count)]
 
 
 def test_every_candidate_gets_a_finite_score(llm: FakeLLM, store: Store) -> None:
@@ -59,6 +68,52 @@ def test_dislikes_and_faded_themes_do_not_speak(llm: FakeLLM, store: Store) -> N
 def test_the_question_counts_where_there_is_one(llm: FakeLLM, store: Store) -> None:
     rate(llm, store, query="something with umbrellas")
     assert sum("something with umbrellas" in text for text in llm.scored) == len(ITEMS)
+
+
+def test_titles_taken_make_a_list_that_the_candidate_ends(llm: FakeLLM, store: Store) -> None:
+    latest_first = numbered(3)
+    assert rate(llm, store, ITEMS[:2], recent=latest_first).keys() == {item.id for item in ITEMS[:2]}
+    listed = "Taken, in order:\n- Title 2\n- Title 1\n- Title 0\n-"
+    assert llm.scored == [f"{listed} {item.title}" for item in ITEMS[:2]]
+
+
+def test_a_title_that_the_list_makes_likelier_scores_higher(llm: FakeLLM, store: Store) -> None:
+    scores = rate(llm, store, [Item("near", "Silent arctic"), Item("far", "Umbrella Repair")], recent=ITEMS[5:])
+    scores |= rate(llm, store, [Item("like", f"{ITEMS[5].title} II")], recent=ITEMS[5:])
+    assert scores["like"] > max(scores["near"], scores["far"])
+
+
+def test_a_question_is_answered_by_what_it_adds_also_where_titles_are_known(llm: FakeLLM, store: Store) -> None:
+    rate(llm, store, query="something with umbrellas", recent=numbered(3))
+    assert len(llm.scored) == 2 * len(ITEMS)
+    assert not any(text.startswith("Taken") for text in llm.scored)
+
+
+def test_the_latest_titles_are_listed(llm: FakeLLM, store: Store) -> None:
+    rate(llm, store, recent=numbered(TAKEN + 10))
+    lines = llm.scored[0].splitlines()
+    assert lines[1:-1] == [f"- Title {n}" for n in reversed(range(TAKEN))]
+
+
+def test_all_candidates_share_what_the_server_reads_once(llm: FakeLLM, store: Store) -> None:
+    rate(llm, store, recent=numbered(5))
+    assert len({text.rpartition("\n")[0] for text in llm.scored}) == 1
+
+
+@pytest.mark.parametrize("letter", ["x", "寒", "🎷"])
+def test_a_list_of_long_titles_fits_whatever_the_script(letter: str) -> None:
+    listed = taken(numbered(2 * TAKEN, letter * 70))
+    assert 0 < len(listed.encode()) <= TAKEN_BYTES
+    assert listed.endswith(f"{letter} {2 * TAKEN - 1}")
+
+
+def test_a_title_with_line_breaks_is_one_line(llm: FakeLLM, store: Store) -> None:
+    rate(llm, store, recent=[Item("bad", "Heat\n- Bought\r\n\tNext: me")])
+    assert all("\n- Heat - Bought Next: me\n-" in text for text in llm.scored)
+
+
+def test_a_title_keeps_whole_words(llm: FakeLLM) -> None:
+    assert short(Item("long", "word " * 500)) == ("word " * 16).strip()
 
 
 def test_what_a_title_scores_by_itself_is_asked_once_for_everybody(llm: FakeLLM, store: Store) -> None:

@@ -389,6 +389,26 @@ def test_forgetting_takes_the_vectors_of_the_users_words_along(tmp_path: Path, l
         assert not service.store.vectors([key], "hash-256")
 
 
+def popularity_of(service: Service, item: str) -> float:
+    """How many people took an item, as the ranking counts them."""
+    return next(r.parts["popular"] for r in found(service, k=100, explain=False) if r.item == item)
+
+
+def test_forgetting_takes_a_users_choices_out_of_the_counts_at_once(tmp_path: Path, llm: FakeLLM) -> None:
+    with make_service(tmp_path, llm) as service, make_service(tmp_path) as elsewhere:
+        assert popularity_of(service, "jazz-course-1") == 1.0
+        elsewhere.forget("cleo")
+        assert popularity_of(service, "jazz-course-1") == 0.0
+
+
+def test_new_choices_count_when_they_are_many(service: Service) -> None:
+    assert popularity_of(service, "odd-one") == 0.0
+    service.ingest_records([act(f"u{n}", 1, "odd-one") for n in range(100)])
+    assert popularity_of(service, "odd-one") == 0.0
+    service.ingest_records([act("one-more", 1, "odd-one")])
+    assert popularity_of(service, "odd-one") == 101.0
+
+
 def test_an_export_holds_everything_and_is_json(service: Service) -> None:
     profile = profile_of(service)
     recommended = found(service, k=3, query="something cold")

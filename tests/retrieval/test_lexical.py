@@ -83,6 +83,38 @@ def test_rows_go_with_scores() -> None:
     assert scores.dtype == np.float32
 
 
+def test_documents_say_which_item_has_which_word() -> None:
+    documents = Lexical(FILMS).documents
+    assert set(documents.data) == {1.0}
+    assert documents.sum(axis=1).A1.tolist() == [
+        len(set(tokens(f"{f.title} {f.text} {' '.join(f.categories)} {' '.join(f.tags)}"))) for f in FILMS
+    ]
+    assert (documents @ documents.T)[0].toarray().tolist() == [[6, 0, 0, 0, 1]]  # "drama" is shared
+
+
+def test_alike_adds_up_the_scores_of_every_word_of_a_history() -> None:
+    lexical = Lexical(FILMS)
+    history = [2, 3]
+    said = ["knives", "out", "detective", "big", "house", "mystery", "whodunit"]
+    said += ["seven", "two", "detective", "sin", "crime", "thriller"]  # "detective" of both counts twice
+    expected = np.sum([lexical.scores(word) for word in said], axis=0) / np.sqrt(2)
+    assert lexical.alike(history, range(5)) == pytest.approx(np.log1p(expected))
+    assert lexical.alike(history, np.array([4, 1])) == pytest.approx(np.log1p(expected[[4, 1]]))
+
+
+def test_stop_words_make_nothing_alike() -> None:
+    lexical = Lexical([Item("a", "the man with the hat"), Item("b", "the end of the road"), Item("c", "a hat")])
+    assert (lexical.alike([0], [0, 1, 2]) > 0).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("items", [[], [Item("x", "!!!"), Item("y", "")], FILMS], ids=["none", "no words", "films"])
+def test_an_empty_history_is_like_nothing(items: list[Item]) -> None:
+    lexical = Lexical(items)
+    assert lexical.documents.shape[0] == len(items)
+    assert lexical.alike([], range(len(items))).tolist() == [0.0] * len(items)
+    assert lexical.alike([0] if items else [], []).shape == (0,)
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_a_query(text: str) -> None:
     lexical = Lexical(FILMS)

@@ -1,27 +1,24 @@
-"""Search: the arithmetic holds as properties; the channels work together on a small catalogue."""
+"""Search: the channels work together on a small catalogue."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from retrieval.embed import HashEmbedder, item_text, unit
+from retrieval.embed import HashEmbedder, item_text
 from retrieval.exact import ExactIndex
-from retrieval.fusion import FusionWeights, bounded, fuse, mmr, quotas, zscores
+from retrieval.fusion import FusionWeights
 from retrieval.lexical import Lexical
 from retrieval.records import Item, Polarity, Theme
 from retrieval.search import Shares, Wants, candidates, propose, score
+from retrieval.signals import CHANNELS, Signals
 
-NUMBERS = st.floats(-1e6, 1e6)
 EMBEDDER = HashEmbedder(128)
 TOPICS = {"crime": "crime heist detective", "snow": "snow mountain winter", "bread": "bread baking oven"}
 ITEMS = [Item(f"{topic}{n:02}", f"{words} number{n}") for topic, words in TOPICS.items() for n in range(20)]
-INDEX = ExactIndex([item.id for item in ITEMS], EMBEDDER.embed([item_text(item) for item in ITEMS]))
+VECTORS = EMBEDDER.embed([item_text(item) for item in ITEMS])
+INDEX = ExactIndex([item.id for item in ITEMS], VECTORS)
 LEXICAL = Lexical(ITEMS)
 
 
@@ -32,118 +29,6 @@ def theme(topic: str, importance: float = 1.0, polarity: Polarity = Polarity.LIK
 
 def topics(ids: list[str]) -> dict[str, int]:
     return {topic: sum(item.startswith(topic) for item in ids) for topic in TOPICS}
-
-
-# --- quotas ---------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=12), st.integers(0, 300))
-def test_quotas_sum_up_and_give_everybody_a_place(importance: list[float], total: int) -> None:
-    shares = quotas(importance, total)
-    assert len(shares) == len(importance)
-    assert sum(shares) == (total if importance else 0)
-    assert min(shares, default=0) >= int(total >= len(importance) > 0)
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=12), st.integers(1, 300))
-def test_more_importance_never_means_fewer_places(importance: list[float], total: int) -> None:
-    by_importance = sorted(zip(importance, quotas(importance, total), strict=True))
-    # one place of slack for equals, whose order decides
-    assert all(a[1] <= b[1] + (a[0] == b[0]) for a, b in pairwise(by_importance))
-
-
-def test_quotas_are_proportional() -> None:
-    assert quotas([3, 1], 10) == [7, 3]
-    assert quotas([0, 0], 4) == [2, 2]
-    assert quotas([1, 5, 3], 2) == [0, 1, 1]
-
-
-# --- z-scores and fusion ----------------------------------------------------------------------------------------------
-
-
-@given(st.lists(NUMBERS | st.just(float("nan")), max_size=20))
-def test_zscores_are_standard_and_silence_is_neutral(values: list[float]) -> None:
-    array = np.array(values)
-    scores = zscores(array)
-    assert np.isfinite(scores).all()
-    assert (scores[np.isnan(array)] == 0).all()
-    if scores.any():
-        known = scores[~np.isnan(array)]
-        assert abs(known.mean()) < 1e-6
-        assert known.std() == pytest.approx(1)
-
-
-def test_fusion_adds_channels_and_takes_dislikes_off() -> None:
-    weights = FusionWeights()
-    theme_cosine = np.array([0.9, 0.5, 0.1])
-    assert np.argsort(-fuse({"theme": theme_cosine}, weights, False)).tolist() == [0, 1, 2]
-    disliked = np.array([0.95, 0.1, 0.1])
-    assert fuse({"theme": theme_cosine, "dislike": disliked}, weights, False).argmax() == 1
-    below = np.full(3, weights.dislike_margin)
-    plain = fuse({"theme": theme_cosine}, weights, False)
-    assert np.array_equal(fuse({"theme": theme_cosine, "dislike": below}, weights, False), plain)
-    assert np.array_equal(fuse({"theme": theme_cosine, "unheard of": disliked}, weights, False), plain)
-
-
-def test_a_query_outweighs_everything_personal() -> None:
-    channels = {"query": np.array([0.1, 0.8]), "theme": np.array([0.9, 0.1]), "popular": np.array([900.0, 0.0])}
-    assert fuse(channels, FusionWeights(), asked=True).argmax() == 1
-
-
-# --- diversity ------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(NUMBERS, max_size=12), st.integers(0, 15), st.floats(0, 1), st.integers(0, 999))
-def test_mmr_gives_the_beginning_of_a_permutation(relevance: list[float], k: int, trade_off: float, seed: int) -> None:
-    n = len(relevance)
-    vectors = unit(np.random.default_rng(seed).normal(size=(n, 4)))
-    order = mmr(np.array(relevance), vectors, k, trade_off)
-    assert len(order) == min(k, n) == len(set(order))
-    assert set(order) <= set(range(n))
-    assert order == mmr(np.array(relevance), vectors, n, trade_off)[:k]
-    if order and trade_off < 1:
-        assert relevance[order[0]] == pytest.approx(max(relevance), abs=1e-6)
-
-
-@given(st.lists(st.integers(0, 50), max_size=12))
-def test_mmr_without_trade_off_is_relevance(relevance: list[int]) -> None:
-    values = np.array(relevance, dtype=float)
-    assert mmr(values, np.ones((len(values), 1)), len(values), 0.0) == np.argsort(-values, kind="stable").tolist()
-
-
-def test_mmr_prefers_something_else_to_a_twin() -> None:
-    vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    assert mmr(np.array([1.0, 0.99, 0.9]), vectors, 3, 0.5) == [0, 2, 1]
-    assert mmr(np.array([1.0, 0.99, 0.9]), vectors, 3, 0.0) == [0, 1, 2]
-
-
-# --- bounded movement -----------------------------------------------------------------------------------------------
-
-SCORES = st.lists(NUMBERS | st.just(float("nan")), max_size=25)
-
-
-@given(SCORES, st.floats(0, 1e3), st.integers(0, 30))
-def test_bounded_is_a_permutation_and_keeps_its_bound(llm: list[float], weight: float, max_rise: int) -> None:
-    prior = [f"i{n}" for n in range(len(llm))]
-    order = bounded(prior, dict(zip(prior, llm, strict=True)), weight, max_rise)
-    assert sorted(order) == sorted(prior)
-    assert all(prior.index(item) - place <= max_rise for place, item in enumerate(order))
-
-
-@given(st.lists(NUMBERS, max_size=25), SCORES, st.integers(0, 30))
-def test_no_weight_or_no_room_is_the_prior_order(prior: list[float], llm: list[float], max_rise: int) -> None:
-    scores = sorted(prior, reverse=True)
-    ids = [f"i{n}" for n in range(len(scores))]
-    heard = dict(zip(ids, llm, strict=False))
-    assert bounded(ids, heard, 0.0, max_rise, scores) == ids
-    assert bounded(ids, heard, 5.0, 0, scores) == ids
-    assert bounded(ids, {}, 5.0, max_rise, scores) == ids
-
-
-def test_the_llm_moves_what_it_praises_as_far_as_it_may() -> None:
-    ids = list("abcdef")
-    assert bounded(ids, {**dict.fromkeys(ids, 0.0), "f": 9.0}, 100.0, 2) == list("abcfde")
-    assert bounded(ids, {**dict.fromkeys(ids, 0.0), "f": 9.0}, 100.0, 9)[0] == "f"
 
 
 # --- candidates -----------------------------------------------------------------------------------------------------
@@ -164,7 +49,7 @@ def test_the_least_theme_has_a_place_beside_other_channels() -> None:
     wants = Wants(
         themes=[theme("crime", 50.0), theme("bread", 0.1)], popularity={f"snow{n:02}": n + 1.0 for n in range(20)}
     )
-    ids = propose(wants, INDEX, LEXICAL, 12, Shares())
+    ids = propose(wants, INDEX, LEXICAL, None, 12, Shares())
     assert min(topics(ids).values()) >= 1
 
 
@@ -247,3 +132,41 @@ def test_equal_input_gives_equal_output_whatever_its_order() -> None:
     one = candidates(Wants(themes=themes, popularity=popularity), INDEX, LEXICAL, pool=15)
     two = candidates(Wants(themes=themes[::-1], popularity=dict(reversed(popularity.items()))), INDEX, LEXICAL, pool=15)
     assert [c.item for c in one] == [c.item for c in two]
+
+
+# --- with a history ---------------------------------------------------------------------------------------------------
+
+CROWD = [["crime01", "crime02", "snow05"]] * 9 + [["bread01", "bread02", "snow06"]] * 9
+SIGNALS = Signals(ITEMS, VECTORS, LEXICAL, CROWD)
+
+
+def test_what_others_chose_after_the_same_items_is_proposed_and_comes_first() -> None:
+    wants = Wants(history=["crime01", "crime02"], exclude=frozenset({"crime01", "crime02"}))
+    found = candidates(wants, INDEX, LEXICAL, SIGNALS, pool=10)
+    assert found[0].item == "snow05"
+    assert set(found[0].channels) == set(CHANNELS)
+    assert "snow06" not in [c.item for c in found]
+
+
+def test_the_weights_decide_what_a_history_says() -> None:
+    ids = [item.id for item in ITEMS]
+    wants = Wants(history=["crime01"])
+    crowd = score(wants, ids, INDEX, LEXICAL, SIGNALS, FusionWeights({"walk": 1.0}))
+    words = score(wants, ids, INDEX, LEXICAL, SIGNALS, FusionWeights({"bm25": 1.0}))
+    assert {c.item for c in crowd[:3]} == {"crime01", "crime02", "snow05"}
+    assert topics([c.item for c in words[:20]])["crime"] == 20
+
+
+def test_nobodys_choices_and_unknown_items_are_no_history() -> None:
+    alone = Signals(ITEMS, VECTORS, LEXICAL, [])
+    assert candidates(Wants(history=["crime01"]), INDEX, LEXICAL, alone) == []
+    assert SIGNALS.nearest(["gone"], 5) == SIGNALS.nearest([], 5) == []
+    assert "taste" not in score(Wants(history=["gone"]), ["crime01"], INDEX, LEXICAL, SIGNALS)[0].channels
+
+
+def test_a_query_counts_its_own_words_and_not_those_of_the_history() -> None:
+    wants = Wants(query="baking bread", history=["crime01"])
+    found = score(wants, [item.id for item in ITEMS], INDEX, LEXICAL, SIGNALS)
+    assert topics([c.item for c in found[:20]])["bread"] == 20
+    by_words = score(replace(wants, history=()), [item.id for item in ITEMS], INDEX, LEXICAL, SIGNALS)
+    assert {c.item: c.channels["bm25"] for c in found} == {c.item: c.channels["bm25"] for c in by_words}

@@ -177,7 +177,24 @@ def test_popularity_counts_people_who_liked_it_once_each(store: Store) -> None:
     store.ingest([act("c", EventKind.RATE, value=3.0), act("d", EventKind.HIDE), act("e", EventKind.LIKE, day=9)])
     assert store.popularity() == {"i0": 3.0}
     assert store.popularity(until=T0 + timedelta(days=1)) == {"i0": 2.0}
-    assert store.interactions() == [("a", "i0"), ("b", "i0"), ("e", "i0")]
+
+
+def test_sequences_hold_what_was_liked_once_each_in_the_order_of_the_first_time(store: Store) -> None:
+    def act(name: str, item: str, day: int, kind: EventKind = EventKind.LIKE, user: str = "u") -> Event:
+        return Event(name, user, kind, T0 + timedelta(days=day), item)
+
+    acts = [act("z", "i3", 1), act("a", "i1", 1), act("b", "i2", 0), act("c", "i3", 0), act("d", "i2", 5)]
+    store.ingest([*ITEMS, *acts, act("e", "i0", 2, EventKind.HIDE), act("f", "i0", 9), act("g", "i4", 3, user="a")])
+    assert store.sequences() == {"a": ("i4",), "u": ("i2", "i3", "i1", "i0")}
+    assert store.sequences(until=T0 + timedelta(days=1)) == {"u": ("i2", "i3", "i1")}
+    assert list(store.sequences()) == ["a", "u"]
+
+
+def test_the_state_of_the_events_tells_growth_and_erasure(store: Store) -> None:
+    store.ingest([*ITEMS, *EVENTS])
+    assert store.event_state() == (12, 0)
+    store.forget_user("u1")
+    assert store.event_state() == (8, 1)
 
 
 def test_400_of_100000_events_are_read_in_a_blink(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""ingest, export, forget: data in, data out, data gone."""
+"""ingest, fit, export, forget: data in, what is learnt from it, data out, data gone."""
 
 from __future__ import annotations
 
@@ -56,6 +56,44 @@ def ingest(
         )
         out = present.ingest(summary, service.counts())
     session.show(out, render.ingest(out))
+
+
+def fit(
+    ctx: typer.Context,
+    negatives: Annotated[
+        int, typer.Option("--negatives", min=1, help="Items never touched beside each taken one.")
+    ] = 19,
+    per_user: Annotated[int, typer.Option("--per-user", min=1, help="Latest items of a user to learn from.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is drawn by chance.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Keep what was learnt even if it ranks worse.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Return to the shipped weights and learn nothing.")] = False,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Learn from all events how to rank.
+
+    How much each kind of evidence counts, learnt from what people here liked last. What was learnt is compared with the
+    shipped weights on people it has not seen, and kept unless it is clearly worse. No LLM is needed. A server that runs
+    takes it up when it is started again.
+
+    \b
+    Example: leitmotif fit
+             leitmotif fit --reset
+    """
+    from agent.fitting import Lesson
+    from agent.serve import present
+
+    session = Session(ctx, as_json, home)
+    with session.service() as service:
+        if reset:
+            out = present.reset(service.reset_weights())
+        else:
+            with progress("indexing items") as tick:
+                service.prepare(tick)
+            session.note("learning; this takes about a minute for every hundred thousand events")
+            found = service.fit(Lesson(negatives, per_user, seed), now=datetime.now(UTC), force=force)
+            out = present.fit(found)
+    session.show(out, out.message)
 
 
 def export(ctx: typer.Context, user: Who, as_json: Json = False, home: Home = None) -> None:

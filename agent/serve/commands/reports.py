@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -29,6 +29,28 @@ class ProfilesOut(Out):
     by_fallback: int = Field(description="of these, how many are plain sentences from the data")
     seconds: float
     users_per_hour: float
+
+
+class RankCheckOut(Out):
+    """Shipped and fitted weights on people that the latter have not seen: ndcg@10 (0 to 1), means over users."""
+
+    shipped: float
+    fitted: float
+    gain: float = Field(description="fitted less shipped")
+    ci95: tuple[float, float] = Field(description="95 % interval of the gain")
+
+
+class FitOut(Out):
+    """What became of the ranking's weights."""
+
+    outcome: Literal["kept", "dropped", "reset"] = Field(
+        description="kept: the learnt weights rank from now on; dropped: they are clearly worse; reset: the shipped ones rank"
+    )
+    message: str
+    users: int = Field(description="users learnt from; 0 on a reset")
+    lists: int = Field(description="lists learnt from, one for each item that somebody took")
+    check: RankCheckOut | None = Field(description="none on a reset")
+    channels: dict[str, float] = Field(description="the learnt weight of each kind of evidence; empty on a reset")
 
 
 class PullOut(Out):

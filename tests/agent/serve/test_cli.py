@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from agent.serve import schemas
 from agent.serve.commands import reports
+from retrieval.signals import CHANNELS
+from tests.agent.planted import planted
 from tests.agent.serve.conftest import Cli
 from tests.fakes import FakeLLM
 
@@ -114,6 +117,26 @@ def test_feedback_marks_our_own_echo(profiled: Cli) -> None:
     item = profiled("recommend", "ann", "-k", 1, "--json").json["items"][0]["item"]
     assert profiled("feedback", "ann", item, "like", "--json").json["recommended"] is True
     assert profiled("feedback", "ann", "odd-one", "hide").out == "noted: ann hides odd-one\n"
+
+
+def test_fit_learns_keeps_and_resets(run: Cli, tmp_path: Path) -> None:
+    rows = [json.dumps({k: v for k, v in asdict(r).items() if v}, default=str) for r in planted()]
+    (tmp_path / "all.jsonl").write_text("\n".join(rows), "utf-8")
+    assert run("ingest", tmp_path / "all.jsonl").code == 0
+    found = reports.FitOut.model_validate(run("fit", "--negatives", 9, "--json").json)
+    assert (found.outcome, found.users, found.lists) == ("kept", 36, 108)
+    assert found.check is not None
+    assert found.check.ci95[0] < found.check.gain < found.check.ci95[1]
+    assert set(found.channels) == set(CHANNELS)
+    assert run("fit", "--reset").out == "returned to the shipped weights\n"
+    assert run("fit", "--reset", "--json").json["outcome"] == "reset"
+
+
+def test_fit_refuses_too_few_people(filled: Cli) -> None:
+    ran = filled("fit")
+    assert ran.code == 1
+    assert "error: too little to learn from" in ran.err
+    assert "hint: " in ran.err
 
 
 def test_export_then_forget(profiled: Cli) -> None:
