@@ -109,7 +109,7 @@ def fit(home: Path, store: Store, parts: Parts, lesson: Lesson, now: datetime, f
     check = Check.of(
         _per_user(_ndcg(made, base), whose), _per_user(_cross_fitted(made, whose, base, lesson.seed), whose)
     )
-    found = Fitted(learn(made, base), check, len(users), len(made), force or check.ci95[1] >= 0)
+    found = Fitted(learn(made, base, per_user=len(made) / len(users)), check, len(users), len(made), force or check.ci95[1] >= 0)
     if found.kept:
         about = {"source": "leitmotif fit", "at": now.isoformat(), "users": found.users, "lists": found.lists}
         found.weights.save(weights_file(home), **about)
@@ -121,7 +121,7 @@ def _cross_fitted(made: Examples, whose: NDArray[np.intp], base: FusionWeights, 
     fold = (np.random.default_rng(seed).permutation(whose.max() + 1) % FOLDS)[whose]
     found = np.zeros(len(made))
     for held_out in range(FOLDS):
-        weights = learn(made.rows(fold != held_out), base)
+        weights = learn(made.rows(fold != held_out), base, per_user=len(made) / (whose.max() + 1))
         found[fold == held_out] = _ndcg(made.rows(fold == held_out), weights)
     return found
 

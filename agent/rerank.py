@@ -1,9 +1,9 @@
 """Profile and candidates to an order, by likelihood: the LLM never writes a ranking, it says how probable a title is.
 
 For someone of whom we know what they took, score = log P(title | the last titles that they took), per token. What the
-title alone explains is left in: part of it is how well known the item is, and dividing it out costs more than it gives. For a
-question, or where only themes are known, score = log P(title | themes) - log P(title | nothing), per token (pointwise mutual
-information).
+title alone explains is left in: part of it is how well known the item is, and taking it out is as likely to cost as to give
+(prompts/CHANGELOG.md). For a question, or where only themes are known, score = log P(title | themes) - log P(title | nothing),
+per token (pointwise mutual information).
 
 Untuned models of this size rank at random when they generate an order, and well above it by likelihood
 (docs/decisions/0007). Each candidate is scored by itself, so there is no position to be biased by and no other item's text
@@ -21,7 +21,7 @@ from retrieval.records import Item, Polarity, Profile
 from retrieval.store import Store, content_hash
 
 TITLE_CHARS = 80  # a longer title is cut: the score is per token, and a sentence in place of a title is suspect
-TAKEN = 30  # titles in the list; with 10 it ranks worse (prompts/CHANGELOG.md)
+TAKEN = 30  # titles in the list; with 5 it ranks worse (prompts/CHANGELOG.md)
 TAKEN_BYTES = 3000  # a token is a byte at least, so list and title fit into 4096 tokens in whatever script they are
 LIKES = 3
 RECENT = 4

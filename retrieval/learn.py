@@ -20,7 +20,7 @@ from retrieval.ranker import tree_features, zscored
 
 Floats = NDArray[np.float64]
 
-RIDGE = 30.0  # penalty on the squared distance from where the weights start: hundreds of lists outweigh it, tens do not
+RIDGE = 30.0  # penalty on the squared distance from where the weights start: hundreds of users outweigh it, tens do not
 LEAST_FOR_TREES = 500  # lists; below, trees learn the noise
 TREES = {
     "objective": "lambdarank",
@@ -58,13 +58,20 @@ class Examples:
         return Examples(tuple(self.names[place] for place in kept), self.raw[:, :, kept])
 
 
-def learn(examples: Examples, base: FusionWeights | None = None, *, trees: bool = True) -> FusionWeights:
-    """Weights for the channels of `examples`; the rest of `base` is kept. With no example at all, `base` itself."""
+def learn(
+    examples: Examples, base: FusionWeights | None = None, *, per_user: float = 1.0, trees: bool = True
+) -> FusionWeights:
+    """Weights for the channels of `examples`; the rest of `base` is kept. With no example at all, `base` itself.
+
+    `per_user`: how many lists a user gave on average. Lists of one user say much the same, so it is users that outweigh the
+    ridge and not lists: a few people, however busy, do not move the weights far.
+    """
     base = base or FusionWeights()
     if not len(examples):
         return base
     scaled = zscored(examples.names, examples.raw)
-    weights = conditional_logit(scaled, np.array([base.channels.get(name, 0.0) for name in examples.names]))
+    start = np.array([base.channels.get(name, 0.0) for name in examples.names])
+    weights = conditional_logit(scaled, start, RIDGE * per_user)
     channels = dict(zip(examples.names, weights.tolist(), strict=True))
     grown = _grow(examples, scaled @ weights) if trees and len(examples) >= LEAST_FOR_TREES else None
     return replace(base, channels=channels, trees=grown)
