@@ -109,7 +109,9 @@ def fit(home: Path, store: Store, parts: Parts, lesson: Lesson, now: datetime, f
     check = Check.of(
         _per_user(_ndcg(made, base), whose), _per_user(_cross_fitted(made, whose, base, lesson.seed), whose)
     )
-    found = Fitted(learn(made, base, per_user=len(made) / len(users)), check, len(users), len(made), force or check.ci95[1] >= 0)
+    found = Fitted(
+        learn(made, base, per_user=len(made) / len(users)), check, len(users), len(made), force or check.ci95[1] >= 0
+    )
     if found.kept:
         about = {"source": "leitmotif fit", "at": now.isoformat(), "users": found.users, "lists": found.lists}
         found.weights.save(weights_file(home), **about)

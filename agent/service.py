@@ -28,7 +28,7 @@ from agent.fitting import Fitted, Lesson, fit, forget_weights
 from agent.llm import LLM
 from agent.parts import Parts
 from agent.results import ColdStart, Counts, Failure, Recommended, Why, grounded, trace
-from agent.weights import locate_embedder
+from agent.weights import embedder_folder
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
 from retrieval.readers import ColumnMap, content_hash, read
 from retrieval.records import Event, EventKind, Item, Profile, ThemeEvent
@@ -55,8 +55,8 @@ class Service:
     def open(cls, settings: Settings) -> Self:
         """Open the store in `settings.home` (made if it is not there). Models and indexes are loaded on first use."""
         settings.home.mkdir(parents=True, exist_ok=True)
-        path = locate_embedder() if settings.embed.model == "embedded" else Path(settings.embed.model)
-        return cls(settings, Store(settings.db_url), SentenceTransformerEmbedder(path, settings.embed.batch_size))
+        embedder = SentenceTransformerEmbedder(embedder_folder(settings.embed.model), settings.embed.batch_size)
+        return cls(settings, Store(settings.db_url), embedder)
 
     def __enter__(self) -> Self:
         return self

@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import platform
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.serve.commands.session import Home, Json, Session, column_map
-from agent.serve.progress import SPARSE_S
+from eval.publish import names, publish, telling
 
 if TYPE_CHECKING:
     from eval.cases import System
     from eval.material import Material
-    from eval.rank import Tell
     from eval.workshop import Workshop
 
 app = typer.Typer(help="Measure: ranking, and what it is made of.", no_args_is_help=True, rich_markup_mode=None)
@@ -49,6 +43,9 @@ Systems = Annotated[str | None, typer.Option("--systems", metavar="A,B,...", hel
 LLMUsers = Annotated[
     int, typer.Option("--llm-users", metavar="N", min=0, help="Users the LLM is asked about; 0: none.")
 ]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", metavar="FILE", help="For full_default; the shipped ones without.")
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the figures there, too, as JSON.")]
 
 
@@ -62,6 +59,7 @@ def rank(
     seed: Seed = 0,
     systems: Systems = None,
     llm_users: LLMUsers = 300,
+    weights: Weights = None,
     source_format: Format = "auto",
     mapping: Mapping_ = None,
     out: Out = None,
@@ -78,15 +76,17 @@ def rank(
              leitmotif eval rank Games.test.inter --candidates Games.random --json
     """
     from eval.rank import SYSTEMS, Request, Run
+    from retrieval.fusion import SHIPPED
 
     session = Session(ctx, as_json, home)
-    chosen = _names(systems) or SYSTEMS
+    chosen = names(systems) or SYSTEMS
     columns = column_map(mapping or [])
-    request = Request(path, candidates, protocol, users, seed, chosen, llm_users, source_format, columns)
+    rest = (weights or SHIPPED, source_format, columns)
+    request = Request(path, candidates, protocol, users, seed, chosen, llm_users, *rest)
     shop = _workshop(session)
-    with _telling() as tell:
+    with telling() as tell:
         document = asyncio.run(Run(request, shop.embedder, shop.llm, shop.folder, shop.now, tell).document())
-    _publish(session, document, out)
+    publish(session, document, out)
 
 
 @app.command()
@@ -112,11 +112,11 @@ def llm(
     from eval.ways import Ways
 
     session = Session(ctx, as_json, home)
-    names = _names(variants)
+    chosen = names(variants)
     shop = _workshop(session)
-    with _telling() as tell:
+    with telling() as tell:
         dataset = shop.load(path, source_format, column_map(mapping or []), users, seed)
-        _publish(session, asyncio.run(Ways(dataset, shop.llm, shop.folder, seed, tell).document(names)), out)
+        publish(session, asyncio.run(Ways(dataset, shop.llm, shop.folder, seed, tell).document(chosen)), out)
 
 
 @app.command()
@@ -143,13 +143,40 @@ def recall(
 
     session, weights = Session(ctx, as_json, home), load_weights()
     shop = _workshop(session)
-    with _telling() as tell:
+    with telling() as tell:
         material = shop.material(shop.load(path, source_format, column_map(mapping or []), None, seed), tell)
         with chroma(material) as index:
             found = measured.measure(
                 material, lambda _: weights, chroma=index, sample=users, seed=seed, progress=partial(tell, "recall")
             )
-    _publish(session, to_json(found), out)
+    publish(session, to_json(found), out)
+
+
+@app.command()
+def profiles(
+    ctx: typer.Context,
+    path: Source,
+    users: Annotated[int, typer.Option("--users", metavar="N", min=1, help="A sample of the users.")] = 60,
+    seed: Seed = 0,
+    source_format: Format = "auto",
+    mapping: Mapping_ = None,
+    out: Out = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Written profiles as a predictor of what comes next, and the statements that do not earn their place.
+
+    \b
+    Example: leitmotif eval profiles retrieval/sample
+    """
+    from eval import written
+
+    session = Session(ctx, as_json, home)
+    shop = _workshop(session)
+    with telling() as tell:
+        dataset = shop.load(path, source_format, column_map(mapping or []), users, seed)
+        found = asyncio.run(written.document(shop, dataset, seed, tell))
+    publish(session, found, out)
 
 
 @app.command("cold-start")
@@ -175,12 +202,12 @@ def cold_start(
 
     session = Session(ctx, as_json, home)
     shop = _workshop(session)
-    with _telling() as tell:
+    with telling() as tell:
         material = shop.material(shop.load(path, source_format, column_map(mapping or []), None, seed), tell)
         asked = (shop.embedder, shop.llm, load_weights(), shop.folder)
         ranked = strangers.run(material, _curves(material, seed), *asked, sample=users, seed=seed, progress=tell)
         found = asyncio.run(ranked)
-    _publish(session, to_json(found), out)
+    publish(session, to_json(found), out)
 
 
 @app.command()
@@ -232,54 +259,3 @@ def _workshop(session: Session) -> Workshop:
     from eval.workshop import Workshop
 
     return Workshop(session.settings, datetime.now(UTC))
-
-
-@contextmanager
-def _telling() -> Iterator[Tell]:
-    """Progress on stderr: a line when a stage begins to take long, and one when it ends."""
-    last: dict[str, float] = {}
-
-    def tell(stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        begun = last.setdefault(stage, now)
-        if now - begun >= SPARSE_S or (done == total and stage in last and done):
-            last[stage] = now
-            sys.stderr.write(f"{stage}: {done:,} of {total:,}\n")
-
-    yield tell
-
-
-def _publish(session: Session, document: dict[str, Any], out: Path | None) -> None:
-    document |= {"command": _command(), "machine": _machine()}
-    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    if session.as_json:
-        sys.stdout.write(text)
-        return
-    from eval.report import markdown
-
-    sys.stdout.write(markdown([document]) + "\n")
-    for note in document.get("notes", ()):
-        session.note(note)
-    faults = document.get("problems", ())
-    for fault in faults[:20]:
-        session.note(f"{fault['file']}, line {fault['line']}: {fault['reason']}")
-    if len(faults) > 20:
-        session.note(f"... and {len(faults) - 20} more; --json has all of them")
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    """ "a, b" as ("a", "b")."""
-    return tuple(name.strip() for name in text.split(",")) if text else ()
-
-
-def _command() -> str:
-    """The command as a person would type it, without the folders of this machine."""
-    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
-    return " ".join(["leitmotif", *words])
-
-
-def _machine() -> str:
-    return f"{len(os.sched_getaffinity(0))} CPUs, {platform.machine()}, Python {platform.python_version()}"

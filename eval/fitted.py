@@ -69,9 +69,7 @@ def fit(lessons: Lessons, base: FusionWeights, without: Sequence[str] = (), tree
     """For each fold, the weights for its users: learnt on all others, without the channels in `without`."""
     examples = lessons.examples.without(*without)
     each = len(examples) / max(len({question.case.user for question in lessons.questions}), 1)
-    return [
-        learn(examples.rows(lessons.folds != group), base, per_user=each, trees=trees) for group in range(FOLDS)
-    ]
+    return [learn(examples.rows(lessons.folds != group), base, per_user=each, trees=trees) for group in range(FOLDS)]
 
 
 def _first(question: Question) -> Question:

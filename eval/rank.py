@@ -23,7 +23,7 @@ from eval.fitted import Lessons, collect, fit
 from eval.material import Material, embedded
 from eval.systems import CROWD, ZERO_SHOT, Fused, Recorded, WithLLM
 from retrieval.embed import Embedder
-from retrieval.fusion import FusionWeights, load_weights
+from retrieval.fusion import SHIPPED, FusionWeights, load_weights
 from retrieval.readers import ColumnMap
 from retrieval.signals import CHANNELS
 
@@ -40,7 +40,8 @@ Asked = tuple[System, Sequence[Question]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to run. `llm_users`: how many users the LLM is asked about, a sample by the seed; 0 asks it nothing."""
+    """What to run. `llm_users`: how many users the LLM is asked about, a sample by the seed; 0 asks it nothing.
+    `weights`: those of the row `full_default`."""
 
     path: Path
     candidates: Path | None = None
@@ -49,6 +50,7 @@ class Request:
     seed: int = 0
     systems: tuple[str, ...] = SYSTEMS
     llm_users: int = 300
+    weights: Path = SHIPPED
     format: str = "auto"
     columns: ColumnMap | None = None
 
@@ -131,7 +133,7 @@ class Run:
         heard = await self._heard() if any(name in wanted for name in ASKS_LLM) else None
         if heard and "llm" in wanted:
             found.append((heard, self._sample))
-        for name, weights in {"zero_shot": ZERO_SHOT, "full_default": load_weights()}.items():
+        for name, weights in {"zero_shot": ZERO_SHOT, "full_default": load_weights(self.request.weights)}.items():
             if name in wanted:
                 found.append(self._with_llm(Fused(name, signals, [weights]), heard))
         fitted = [name for name in wanted if name == "full" or name in ABLATIONS]

@@ -164,3 +164,10 @@ COLDSTART = (column("recall@10", percent), NDCG)
 STRANGERS = (*COLDSTART, USERS, column("note", lambda text: text or ""))
 RECALL_INTERVAL = column("ci95", interval, "95 % interval of the last")
 VARIANTS = (NDCG, column("calls", whole, "LLM calls"), column("tokens", whole), TIME)
+PREDICTOR = (
+    column("gain_nats", lambda gain: f"{gain:+.3f}", "gain in nats"),
+    column("ci95", lambda ends: f"{ends[0]:+.3f} to {ends[1]:+.3f}", "95 % interval"),
+    USERS,
+    column("statements", whole),
+    column("not_earning", percent, "of these not earning their place, %"),
+)

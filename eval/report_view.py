@@ -154,6 +154,15 @@ def _llm(_: Document, variants: Mapping[str, Figures]) -> Iterator[Part]:
     yield Part("Ways of asking", "", (found,), _dots(variants, lambda _: "own"))
 
 
+def _predictor(document: Document, profiles: Mapping[str, Figures]) -> Iterator[Part]:
+    text = "What profiles add to the log-probability of the next item, and the statements that add nothing."
+    found = [table("Written profiles", tables.PREDICTOR, profiles, "system")]
+    if worst := {f"{n + 1}. {w['text']}": w for n, w in enumerate(document.get("worst", ()))}:
+        parts = (tables.column("contribution", lambda nats: f"{nats:+.3f}", "nats"),)
+        found.append(table("Statements that harm most", parts, worst, "statement"))
+    yield Part("Profiles as a predictor", text, tuple(found))
+
+
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:
     keys = {key for figures in channels.values() for key in figures if key.startswith("recall@")}
     return [tables.column(key, tables.percent) for key in sorted(keys, key=lambda key: (len(key), key))]
@@ -164,6 +173,7 @@ KINDS = {
     "recall": Kind("Retrieval: ", "channels", "channel", _recall, _recalls),
     "coldstart": Kind("Cold start: ", "systems", "system", _coldstart, lambda _: tables.COLDSTART),
     "llm": Kind("Language model: ", "variants", "variant", _llm, lambda _: tables.VARIANTS),
+    "predictor": Kind("Profiles: ", "systems", "system", _predictor, lambda _: tables.PREDICTOR),
 }
 
 

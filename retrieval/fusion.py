@@ -19,7 +19,7 @@ SHIPPED = Path(__file__).with_name("weights.json")
 @dataclass(frozen=True, slots=True)
 class FusionWeights:
     """What a channel's z-score counts. `channels` holds for somebody whose history is known; it and `llm` are learnt
-    (retrieval/learn.py), from the project's own sample for the shipped ones. The rest is set by hand.
+    (retrieval/learn.py) or the shipped ones, which are equal (docs/decisions/0008). The rest is set by hand.
 
     `llm` is the weight of the LLM's z-score beside the z-score of all channels together, learnt where enough people's
     choices are known; `llm_alone` holds elsewhere. `theme` is what the profile's themes count beside a history, so that

@@ -56,6 +56,8 @@ def test_the_wheel_holds_the_four_packages_whole() -> None:
         "prompts/py.typed",
         "retrieval/py.typed",
         "eval/py.typed",
+        "eval/report.html.j2",
+        "eval/results/*.json",
     ],
 )
 def test_what_is_read_at_run_time_lies_in_a_package_and_is_not_ignored(pattern: str) -> None:
