@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from eval.material import Material
     from eval.workshop import Workshop
 
-app = typer.Typer(help="Measure: ranking, and what it is made of.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Measure: ranking, and what it is made of.\n\nExample: leitmotif eval rank retrieval/sample",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Source = Annotated[Path, typer.Argument(metavar="DATASET", help="Any file or folder that ingest reads.")]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="As for ingest; auto looks.")]
@@ -66,7 +70,7 @@ def rank(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Rank each user's last item among others, with every system, and say how well.
+    """Rank each user's last item among others.
 
     The last item of each user is taken out; profiles, counts and weights see only what came before. Weights of the fusion
     are learnt on other users. Interrupted runs go on where they stopped. See docs/eval.md.
@@ -104,7 +108,7 @@ def llm(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Rank with the LLM alone, in every way that it can be asked, and what each way costs.
+    """Rank with the LLM alone, asked in every way.
 
     \b
     Example: leitmotif eval llm retrieval/sample
@@ -131,7 +135,9 @@ def recall(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Retrieval by itself: is the item that came next among the first 50, 100, 200 of each channel, and of all together?
+    """Measure retrieval by itself.
+
+    Is the item that came next among the first 50, 100, 200 of each channel, and of all together?
 
     \b
     Example: leitmotif eval recall retrieval/sample
@@ -164,7 +170,9 @@ def profiles(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Written profiles as a predictor of what comes next, and the statements that do not earn their place.
+    """Measure profiles as a predictor.
+
+    How much likelier the next item is with the written profile, and which statements do not earn their place.
 
     \b
     Example: leitmotif eval profiles retrieval/sample
@@ -191,7 +199,9 @@ def cold_start(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Strangers who describe themselves, and how ranking gets better with each event that is known of somebody.
+    """Measure strangers and beginners.
+
+    Strangers describe themselves; ranking gets better with each event that is known of somebody.
 
     \b
     Example: leitmotif eval cold-start retrieval/sample
@@ -223,7 +233,9 @@ def report(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """One page of all results, with plots, that needs no network; and the table of the README.
+    """Make one page of all results, with plots.
+
+    It needs no network. With --readme, the table of a README is made anew as well.
 
     \b
     Example: leitmotif eval report --html eval.html

@@ -9,10 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.serve.progress import SPARSE_S
+
+PLACES = ("--home", "--out")  # options whose value is a place on this machine
 
 if TYPE_CHECKING:
     from agent.serve.commands.session import Session
@@ -61,9 +64,10 @@ def names(text: str | None) -> tuple[str, ...]:
 
 
 def _command() -> str:
-    """The command as a person would type it, without the folders of this machine."""
+    """The command as a person would type it: without the folders of this machine, and without where things are kept."""
     words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
-    return " ".join(["leitmotif", *words])
+    kept = (word for before, word in pairwise(["", *words]) if before not in PLACES and word not in (*PLACES, "--json"))
+    return " ".join(["leitmotif", *kept])
 
 
 def _machine() -> str:

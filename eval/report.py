@@ -24,6 +24,7 @@ from retrieval.readers import ReadError
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"  # what the README shows: the last results, without the rows of users
 SAID = {"users": "{} users", "seed": "seed {}", "date": "{}"}
+ABLATION = "full-"
 BEGIN, END = "<!-- eval:begin -->", "<!-- eval:end -->"
 
 
@@ -65,7 +66,8 @@ def _environment() -> Environment:
 
 
 def markdown(documents: Sequence[Document]) -> str:
-    """A table for each document under a line that says what was run and where. Raises ReadError as `view` does."""
+    """A table for each document under a line that says what was run and where; what `full` is worth without a part is on the
+    page only. Raises ReadError as `view` does."""
     return "\n\n".join(_brief(view(document)) for document in documents)
 
 
@@ -78,7 +80,8 @@ def _brief(sheet: Sheet) -> str:
 
 def _table(table: Table) -> str:
     rule = ["---", *("---:" for _ in table.columns[1:])]
-    rows = [table.columns, rule, *((f"`{row.name}`", *row.cells) for row in table.rows)]
+    shown = (row for row in table.rows if not row.name.startswith(ABLATION))
+    rows = [table.columns, rule, *((f"`{row.name}`", *row.cells) for row in shown)]
     bars = "\\|"  # a bar ends a cell, in code too
     return "\n".join(f"| {' | '.join(cell.replace('|', bars) for cell in row)} |" for row in rows)
 

@@ -50,9 +50,9 @@ class Fused:
     def scores(self, question: Question) -> NDArray[np.float64]:
         weights = self.weights_of(question.case.user)
         channels = self.signals.channels(question.case.history, question.candidates)
-        spoken = {name: raw for name, raw in channels.items() if name in weights.channels}
         # "taste" says that the history is known, with or without a weight of its own
-        return prior(spoken | {"taste": channels["taste"]} if "taste" in channels else spoken, weights, asked=False)
+        spoken = {name: raw for name, raw in channels.items() if name in weights.channels or name == "taste"}
+        return prior(spoken, weights, asked=False) if spoken else np.full(len(question.candidates), np.nan)
 
 
 @dataclass(frozen=True)

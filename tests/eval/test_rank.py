@@ -19,6 +19,7 @@ from eval.fitted import FOLDS, collect, fit, fold
 from eval.material import Material, embedded
 from eval.rank import SYSTEMS, Request, Run
 from eval.runner import Row
+from eval.systems import ZERO_SHOT, Fused
 from retrieval.embed import HashEmbedder
 from retrieval.fusion import load_weights
 from tests.fakes import FakeLLM
@@ -109,6 +110,14 @@ def test_nobody_is_ranked_with_weights_or_counts_of_their_own(tmp_path: Path) ->
     )
     assert not np.array_equal(lessons.examples.raw, again.examples.raw, equal_nan=True)
     assert len(fit(lessons, load_weights())) == FOLDS
+
+
+def test_nobody_known_and_nobody_else_asked_is_no_opinion(tmp_path: Path) -> None:
+    made = material(write(tmp_path / "a"), tmp_path)
+    question = uniform(made.dataset, 0).questions[0]
+    unknown = replace(question, case=replace(question.case, history=()))
+    assert np.isnan(Fused("zero_shot", made.signals, [ZERO_SHOT]).scores(unknown)).all()
+    assert np.isfinite(Fused("full_default", made.signals, [load_weights()]).scores(unknown)).all()
 
 
 def test_a_second_run_asks_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
