@@ -247,7 +247,7 @@ def report(
     html.write_text(made.page(documents), encoding="utf-8")
     if readme is not None:
         text = readme.read_text(encoding="utf-8")
-        readme.write_text(made.include(text, made.markdown(documents)), encoding="utf-8")
+        readme.write_text(made.include(text, made.markdown(made.for_readme(documents))), encoding="utf-8")
     if session.as_json:
         sys.stdout.write(json.dumps({"page": html.name, "documents": len(documents)}) + "\n")
     else:

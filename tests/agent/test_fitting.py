@@ -79,7 +79,7 @@ def test_weights_that_rank_worse_are_dropped_unless_forced(
 ) -> None:
     """The learner is set to go wrong here, and the shipped weights to be right."""
 
-    def backwards(_made: Examples, base: FusionWeights) -> FusionWeights:
+    def backwards(_made: Examples, base: FusionWeights, *, per_user: float) -> FusionWeights:
         return replace(base, channels={name: -weight for name, weight in base.channels.items()})
 
     monkeypatch.setattr(fitting, "load_weights", lambda: FusionWeights({"popular": -1.0, "next": 0.5}))
