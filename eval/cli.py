@@ -120,7 +120,7 @@ def llm(
     shop = _workshop(session)
     with telling() as tell:
         dataset = shop.load(path, source_format, column_map(mapping or []), users, seed)
-        publish(session, asyncio.run(Ways(dataset, shop.llm, shop.folder, seed, tell).document(chosen)), out)
+        publish(session, asyncio.run(Ways(dataset, shop, seed, tell).document(chosen)), out)
 
 
 @app.command()

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agent.errors import UsageError
-from agent.llm import LLM
 from eval import results, runner
 from eval.candidates import uniform
 from eval.cases import Dataset
 from eval.llm_systems import VARIANTS, make
+from eval.workshop import Workshop
+from eval.written import written
+from retrieval.records import Polarity
 
-NEEDS_PROFILES = ("llm_themes",)  # its themes come from `leitmotif eval profiles`
+NEEDS_PROFILES = "llm_themes"
+LABELS = 3  # themes of a profile that are named
 
 
 @dataclass
 class Ways:
-    """Answers are kept in `folder`: a run goes on where it stopped."""
+    """Answers are kept in the shop's folder: a run goes on where it stopped."""
 
     dataset: Dataset
-    llm: LLM
-    folder: Path
+    shop: Workshop
     seed: int
     tell: runner.Progress
 
     async def document(self, names: Sequence[str]) -> dict[str, Any]:
-        """The figures of the variants `names`, or of all that need no profiles. Raises LLMUnavailableError."""
-        wanted = tuple(names) or tuple(name for name in VARIANTS if name not in NEEDS_PROFILES)
+        """The figures of the variants `names`, or of all. Profiles are written first where a variant shows their themes to
+        the LLM. Raises LLMUnavailableError."""
+        wanted = tuple(names) or VARIANTS
         if unknown := [name for name in wanted if name not in VARIANTS]:
             raise UsageError(f"unknown variant {unknown[0]!r}", hint=f"choose among {', '.join(VARIANTS)}")
         drawn = uniform(self.dataset, self.seed)
         asked = results.prepare(self.dataset, drawn.questions)
+        themes = await self._themes() if NEEDS_PROFILES in wanted else {}
         found = {}
         for name in wanted:
-            system = make(name, self.dataset, self.llm, self.seed)
+            system = make(name, self.dataset, self.shop.llm, self.seed, themes)
             rows = await runner.run(
-                [system], drawn.questions, self.folder, data=self.dataset.digest, progress=self.tell
+                [system], drawn.questions, self.shop.folder, data=self.dataset.digest, progress=self.tell
             )
             figures = results.measure(asked, rows[name], self.seed).figures
             found[name] = {
@@ -56,6 +59,14 @@ class Ways:
             "digest": self.dataset.digest,
             "seed": self.seed,
             "users": len(drawn.questions),
-            "model": self.llm.settings.model,
+            "model": self.shop.llm.settings.model,
             "variants": results.to_json(found),
+        }
+
+    async def _themes(self) -> Mapping[str, Sequence[str]]:
+        """User -> the labels of the strongest liked themes, from a profile of what came before the target."""
+        profiles = await written(self.shop, self.dataset, self.tell)
+        return {
+            user: [t.label for t in profile.themes if t.active and t.polarity is Polarity.LIKE][:LABELS]
+            for user, profile in profiles.items()
         }

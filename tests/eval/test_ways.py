@@ -1,0 +1,36 @@
+"""The ways to ask, side by side: what is asked of whom, and that profiles are written only where themes are shown."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import Settings
+from agent.errors import UsageError
+from eval.dataset import load
+from eval.ways import Ways
+from eval.workshop import Workshop
+from tests.eval.test_rank import NOW, write
+from tests.fakes import FakeLLM
+
+
+def ways(tmp_path: Path) -> Ways:
+    shop = Workshop(Settings(home=tmp_path / "home"), NOW)
+    shop.__dict__["llm"] = FakeLLM()  # in the place of the cached client
+    return Ways(load(write(tmp_path / "data"), users=5, now=NOW), shop, 0, lambda *_: None)
+
+
+def test_each_way_has_its_figures_and_costs(tmp_path: Path) -> None:
+    found: dict[str, Any] = asyncio.run(ways(tmp_path).document(("llm", "llm_letters")))
+    assert found["users"] == 5
+    assert found["variants"]["llm"]["calls"] == 5 * 20
+    assert set(found["variants"]) == {"llm", "llm_letters"}
+    assert not list((tmp_path / "home" / "eval").glob("profiles-*"))
+
+
+def test_an_unknown_way_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown variant 'llm_dance'"):
+        asyncio.run(ways(tmp_path).document(("llm_dance",)))
