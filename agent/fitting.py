@@ -105,7 +105,7 @@ def fit(home: Path, store: Store, parts: Parts, lesson: Lesson, now: datetime, f
         least = f"{LEAST_LISTS} are needed, of {FOLDS} users or more who liked {LEAST} items each"
         hint = "the shipped weights go on; run `leitmotif fit` again when more has happened"
         raise LeitmotifError(f"too little to learn from: {len(made)} lists of {len(users)} users; {least}", hint=hint)
-    base = load_weights()
+    base = load_weights().among(len(sequences))
     check = Check.of(
         _per_user(_ndcg(made, base), whose), _per_user(_cross_fitted(made, whose, base, lesson.seed), whose)
     )

@@ -86,7 +86,7 @@ class Recommender:
         popularity = self._store.popularity(until=now)
         wants = self._wants(known, query, popularity, muted, now)
         sources = self._index, self._lexical, signals
-        pool = candidates(wants, *sources, pool=self._settings.pool, weights=self._weights)
+        pool = candidates(wants, *sources, pool=self._settings.pool, weights=self._weights.among(signals.people))
         top = self._diverse(pool, max(k, self._settings.rerank))
         items = self._store.items([c.item for c in top])
         until = asyncio.get_running_loop().time() + self._settings.deadline_s

@@ -147,10 +147,11 @@ def recall(
     from eval.workshop import chroma
     from retrieval.fusion import load_weights
 
-    session, weights = Session(ctx, as_json, home), load_weights()
+    session = Session(ctx, as_json, home)
     shop = _workshop(session)
     with telling() as tell:
         material = shop.material(shop.load(path, source_format, column_map(mapping or []), None, seed), tell)
+        weights = load_weights().among(material.signals.people)
         with chroma(material) as index:
             found = measured.measure(
                 material, lambda _: weights, chroma=index, sample=users, seed=seed, progress=partial(tell, "recall")
@@ -260,7 +261,7 @@ def _curves(material: Material, seed: int) -> list[System]:
     from eval.systems import ZERO_SHOT, Fused
     from retrieval.fusion import load_weights
 
-    ours = {"zero_shot": ZERO_SHOT, "full_default": load_weights()}
+    ours = {"zero_shot": ZERO_SHOT, "full_default": load_weights().among(material.signals.people)}
     return [
         *(make(name, material.dataset, material.index, seed) for name in ("pop", "bm25", "itemknn", "als")),
         *(Fused(name, material.signals, [weights]) for name, weights in ours.items()),

@@ -21,9 +21,9 @@ from eval.cases import Dataset, Question, System
 from eval.dataset import load
 from eval.fitted import Lessons, collect, fit
 from eval.material import Material, embedded
-from eval.systems import CROWD, ZERO_SHOT, Fused, Recorded, WithLLM
+from eval.systems import ZERO_SHOT, Fused, Recorded, WithLLM
 from retrieval.embed import Embedder
-from retrieval.fusion import SHIPPED, FusionWeights, load_weights
+from retrieval.fusion import FED_BY_OTHERS, SHIPPED, FusionWeights, load_weights
 from retrieval.readers import ColumnMap
 from retrieval.signals import CHANNELS
 
@@ -133,7 +133,10 @@ class Run:
         heard = await self._heard() if any(name in wanted for name in ASKS_LLM) else None
         if heard and "llm" in wanted:
             found.append((heard, self._sample))
-        for name, weights in {"zero_shot": ZERO_SHOT, "full_default": load_weights(self.request.weights)}.items():
+        for name, weights in {
+            "zero_shot": ZERO_SHOT,
+            "full_default": load_weights(self.request.weights).among(signals.people),
+        }.items():
             if name in wanted:
                 found.append(self._with_llm(Fused(name, signals, [weights]), heard))
         fitted = [name for name in wanted if name == "full" or name in ABLATIONS]
@@ -141,15 +144,16 @@ class Run:
 
     async def _fitted(self, names: Sequence[str], heard: Recorded | None) -> list[Asked]:
         """`full`, and `full` without each part. A part is removed before the weights are learnt, and the LLM's share stays."""
-        whole = fit(self.lessons, load_weights())
+        base = load_weights().among(self.material.signals.people)
+        whole = fit(self.lessons, base)
         verdict = await self._verdict(whole) if heard else None
         self.notes.append(verdict.told() if verdict else "No LLM was asked for `full`.")
         shares = verdict.weights if verdict else (0.0,) * len(whole)
         found = []
         for name in names:
             part = name.removeprefix("full").removeprefix("-")
-            gone = CROWD if part == "crowd" else (part,) if part in CHANNELS else ()
-            weights = fit(self.lessons, load_weights(), gone, part != "trees") if gone or part == "trees" else whole
+            gone = FED_BY_OTHERS if part == "crowd" else (part,) if part in CHANNELS else ()
+            weights = fit(self.lessons, base, gone, part != "trees") if gone or part == "trees" else whole
             if part != "llm":
                 weights = [replace(w, llm=share) for w, share in zip(weights, shares, strict=True)]
             found.append(self._with_llm(Fused(name, self.material.signals, weights), heard))

@@ -26,8 +26,6 @@ MAX_RISE = 10  # agent.config.RecommendSettings.max_rise
 ZERO_SHOT = FusionWeights(channels={"taste": 1.0, "bm25": 0.5}, llm=1.0)
 """Of a user's own history and the items' texts only. By hand: nobody else's data may speak here, not even through weights."""
 
-CROWD = ("popular", "recent", "next", "walk", "latent", "words", "bridge")  # channels that other people's data feed
-
 
 @dataclass(frozen=True)
 class Fused:

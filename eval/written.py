@@ -30,7 +30,8 @@ async def document(shop: Workshop, dataset: Dataset, seed: int, tell: Tell) -> d
     """What the profiles of all tested users of `dataset` add to the shipped ranking. Raises LLMUnavailableError."""
     profiles = await written(shop, dataset, tell)
     material = shop.material(dataset, tell)
-    prior = Fused("full_default", material.signals, [load_weights()]).scores
+    weights = load_weights().among(material.signals.people)
+    prior = Fused("full_default", material.signals, [weights]).scores
     questions = uniform(dataset, seed).questions
     found = to_json(predictor.run(profiles, questions, prior, material.index, shop.embedder, seed=seed))
     about = {"kind": found.pop("kind"), "dataset": dataset.name, "digest": dataset.digest, "seed": seed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-CROWD = 100  # people; the choices of fewer say little beside what a language model knows
+CROWD = 100  # people; the choices of fewer say little
+FED_BY_OTHERS = ("popular", "recent", "next", "walk", "latent", "words", "bridge")
 SHIPPED = Path(__file__).with_name("weights.json")
 
 
@@ -37,6 +38,7 @@ class FusionWeights:
     llm: float = 0.0
     trees: str | None = field(default=None, repr=False)
     stranger: Mapping[str, float] = field(default_factory=lambda: {"bm25": 1.0, "theme": 1.0, "popular": 1.0})
+    shipped: bool = False
     theme: float = 0.2
     llm_alone: float = 0.5
     query: float = 2.0
@@ -45,6 +47,15 @@ class FusionWeights:
     fresh: float = 0.1
     dislike: float = 4.0
     dislike_margin: float = 0.5
+
+    def among(self, people: int) -> FusionWeights:
+        """For a place where so many people have touched anything. Shipped weights know no place: among fewer than CROWD, what
+        others chose counts in proportion. What was learnt somewhere holds there as it is."""
+        if not self.shipped or people >= CROWD:
+            return self
+        share = people / CROWD
+        channels = {name: w * share if name in FED_BY_OTHERS else w for name, w in self.channels.items()}
+        return replace(self, channels=channels)
 
     def llm_share(self, people: int) -> float:
         """The LLM's weight where the choices of so many people speak (0 for strangers and questions, to whom none do)."""
@@ -63,7 +74,7 @@ def load_weights(path: Path = SHIPPED) -> FusionWeights:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         channels = {str(name): float(weight) for name, weight in found["channels"].items()}
-        weights = FusionWeights(channels, float(found["llm"]), found.get("trees"))
+        weights = FusionWeights(channels, float(found["llm"]), found.get("trees"), shipped=path == SHIPPED)
         if not np.isfinite([weights.llm, *channels.values()]).all() or not isinstance(weights.trees, str | None):
             raise ValueError("not a number, or no text")
         return weights

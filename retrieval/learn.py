@@ -74,7 +74,7 @@ def learn(
     weights = conditional_logit(scaled, start, RIDGE * per_user)
     channels = dict(zip(examples.names, weights.tolist(), strict=True))
     grown = _grow(examples, scaled @ weights) if trees and len(examples) >= LEAST_FOR_TREES else None
-    return replace(base, channels=channels, trees=grown)
+    return replace(base, channels=channels, trees=grown, shipped=False)
 
 
 def conditional_logit(features: Floats, centre: Floats | None = None, ridge: float = RIDGE) -> Floats:

@@ -136,8 +136,9 @@ def linked(*items: str) -> list[Item | Event]:
     return [*catalogue(), *people(), *crowd]
 
 
-def test_what_others_took_after_the_same_things_comes_up(tmp_path: Path) -> None:
+def test_what_others_took_after_the_same_things_comes_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Umbrella repair has no word in common with what ann likes; her own history leads there all the same."""
+    monkeypatch.setattr("retrieval.fusion.CROWD", 1)  # twenty are a crowd here
     ranks = []
     for place, items in enumerate(
         [("noir-film-1", "bread-book-1", "odd-one"), ("jazz-film-1", "space-film-1", "odd-one")]

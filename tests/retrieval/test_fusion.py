@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from retrieval.embed import unit
-from retrieval.fusion import FusionWeights, bounded, fuse, mmr, quotas, zscores
+from retrieval.fusion import FusionWeights, bounded, fuse, load_weights, mmr, quotas, zscores
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -181,3 +183,19 @@ def test_the_llm_moves_what_it_praises_as_far_as_it_may() -> None:
     ids = list("abcdef")
     assert bounded(ids, {**dict.fromkeys(ids, 0.0), "f": 9.0}, 100.0, 2) == list("abcfde")
     assert bounded(ids, {**dict.fromkeys(ids, 0.0), "f": 9.0}, 100.0, 9)[0] == "f"
+
+
+def test_what_few_others_chose_counts_in_proportion_until_weights_are_learnt() -> None:
+    shipped = load_weights()
+    few, many = shipped.among(25), shipped.among(1000)
+    assert few.channels["walk"] == pytest.approx(shipped.channels["walk"] / 4)
+    assert few.channels["taste"] == shipped.channels["taste"]  # a history needs nobody else
+    assert many == shipped
+    learnt = replace(shipped, shipped=False)
+    assert learnt.among(25) == learnt
+
+
+def test_what_was_learnt_and_saved_is_not_taken_for_shipped(tmp_path: Path) -> None:
+    load_weights().save(tmp_path / "weights.json")
+    assert load_weights().shipped
+    assert not load_weights(tmp_path / "weights.json").shipped
