@@ -75,7 +75,7 @@ def rank(
     The last item of each user is taken out; profiles, counts and weights see only what came before. Weights of the fusion
     are learnt on other users. Interrupted runs go on where they stopped. See docs/eval.md.
 
-    \\b
+    \b
     Example: leitmotif eval rank retrieval/sample
              leitmotif eval rank Games.test.inter --candidates Games.random --json
     """

@@ -1,11 +1,11 @@
 """Weights learnt inside a dataset, on other users' training events: each user is ranked with weights that saw nothing of them.
 
-    folds = Folds.of(dataset)                       # users in FOLDS groups, by a hash of their id
-    lessons = collect(material, questions, folds)   # questions of eval.candidates.validation
-    weights = fit(lessons)                          # fold -> FusionWeights learnt on the users of the other folds
+    lessons = collect(material, questions)    # questions of eval.candidates.validation
+    weights = fit(lessons, base)[fold(user)]  # learnt on the users of all other folds
 
-Two walls stand between a tested item and the weights. The lists are made from training events alone (eval.candidates), and
-the scores of a list come from counts in which the users of its fold have no part, as a tested item has none in its own.
+Users are in FOLDS groups, by a hash of their id. Two walls stand between a tested item and the weights: the lists are made
+from training events alone (eval.candidates), and the scores of a list come from counts in which the users of its fold have
+no part, as a tested item has none in its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from eval.cases import Question
 from eval.material import Material
+from retrieval.examples import raw_scores
 from retrieval.fusion import FusionWeights
 from retrieval.learn import Examples, learn
 from retrieval.signals import CHANNELS
@@ -56,9 +57,7 @@ def collect(
         if place == 0 or folds[place] != folds[place - 1]:
             everybody = material.dataset.train
             signals = material.signals_without({user for user in everybody if fold(user) == folds[place]})
-        channels = signals.channels(question.case.history, question.candidates)
-        silent = np.full(len(question.candidates), np.nan)
-        rows.append(np.stack([channels.get(name, silent) for name in CHANNELS], axis=1))
+        rows.append(raw_scores(signals, question.case.history, question.candidates))
         if progress:
             progress(place + 1, len(ordered))
     raw = np.array(rows) if rows else np.zeros((0, 0, len(CHANNELS)))

@@ -21,7 +21,7 @@ from eval.cases import Dataset, Question, System
 from eval.dataset import load
 from eval.fitted import Lessons, collect, fit
 from eval.material import Material, embedded
-from eval.systems import ZERO_SHOT, Fused, Recorded, WithLLM
+from eval.systems import ZERO_SHOT, Fused, Recorded, Retrieved, WithLLM
 from retrieval.embed import Embedder
 from retrieval.fusion import FED_BY_OTHERS, SHIPPED, FusionWeights, load_weights
 from retrieval.readers import ColumnMap
@@ -144,19 +144,21 @@ class Run:
 
     async def _fitted(self, names: Sequence[str], heard: Recorded | None) -> list[Asked]:
         """`full`, and `full` without each part. A part is removed before the weights are learnt, and the LLM's share stays."""
-        base = load_weights().among(self.material.signals.people)
+        base = replace(load_weights().among(self.material.signals.people), llm=0.0)  # it has to earn its weight here
         whole = fit(self.lessons, base)
         verdict = await self._verdict(whole) if heard else None
         self.notes.append(verdict.told() if verdict else "No LLM was asked for `full`.")
-        shares = verdict.weights if verdict else (0.0,) * len(whole)
         found = []
         for name in names:
             part = name.removeprefix("full").removeprefix("-")
             gone = FED_BY_OTHERS if part == "crowd" else (part,) if part in CHANNELS else ()
             weights = fit(self.lessons, base, gone, part != "trees") if gone or part == "trees" else whole
-            if part != "llm":
-                weights = [replace(w, llm=share) for w, share in zip(weights, shares, strict=True)]
+            if verdict and part != "llm":
+                weights = verdict.applied(weights)
             found.append(self._with_llm(Fused(name, self.material.signals, weights), heard))
+            if part == "" and self._protocol == "everything":
+                retrieved = Retrieved("full_retrieved", Fused(name, self.material.signals, weights), self.material)
+                found.append((retrieved, self.drawn.questions))
         return found
 
     def _with_llm(self, fused: Fused, heard: Recorded | None) -> Asked:
@@ -179,20 +181,32 @@ class Run:
         """The LLM's own ranking of the sample, kept for all that use it; None where there is no LLM to ask."""
         if not self.request.llm_users:
             return None
-        system = llm_systems.make("llm", self.dataset, self.llm, self.request.seed)
-        try:
-            rows = await self._rows(system, self._sample)
-        except LLMUnavailableError as error:
-            self.notes.append(f"Rows with an LLM are left out: {error} ({error.hint}).")
+        if self._protocol == "everything":
+            self.notes.append(
+                "The LLM was not asked: a title at a time, a whole catalogue takes it hours for one user."
+            )
             return None
-        return Recorded("llm", system.key, {row.question: row for row in rows})
+        rows = await self._asked_llm(self._sample)
+        return Recorded("llm", self._own_llm.key, {row.question: row for row in rows}) if rows else None
+
+    @cached_property
+    def _own_llm(self) -> System:
+        return llm_systems.make("llm", self.dataset, self.llm, self.request.seed)
+
+    async def _asked_llm(self, questions: Sequence[Question]) -> list[runner.Row]:
+        """The LLM's answers; none, and a note, where it cannot be reached or goes away. All others are still ranked."""
+        try:
+            return await self._rows(self._own_llm, questions)
+        except LLMUnavailableError as error:
+            self.notes.append(f"What needs an LLM is left out: {error} ({error.hint}).")
+            return []
 
     async def _verdict(self, weights: Sequence[FusionWeights]) -> gain.Verdict | None:
         rng = candidates.generator(self.request.seed, "", "llm pilot")
         places = rng.permutation(len(self.lessons.questions))[: self.request.llm_users]
         pilot = self.lessons.rows(places)
-        rows = await self._rows(llm_systems.make("llm", self.dataset, self.llm, self.request.seed), pilot.questions)
-        return gain.judge(pilot, weights, rows, self.request.seed)
+        rows = await self._asked_llm(pilot.questions)
+        return gain.judge(pilot, weights, rows, self.request.seed) if rows else None
 
     async def _rows(self, system: System, questions: Sequence[Question]) -> list[runner.Row]:
         data = f"{self.dataset.digest} {self.request.format} {self.request.columns}"

@@ -4,7 +4,8 @@
 
 Ranked is the whole catalogue but for what the user touched in training. "theme" (near to the interests of the history),
 "words" (BM25), "popular", "crowd" (walks over users) and "latent" (factors) propose on their own; "union" shares its places
-equally among them; "fused" is the ranker's prior of every item, what retrieval would find if it cost nothing.
+equally among them; "shipped" is what `leitmotif recommend` proposes, with clusters of the history for themes; "fused" is the
+ranker's prior of every item, what retrieval would find if it cost nothing.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from retrieval.embed import Progress, Vectors
 from retrieval.exact import Hits, VectorIndex
 from retrieval.fusion import FusionWeights, quotas
 from retrieval.ranker import prior
+from retrieval.records import Polarity, Theme
+from retrieval.search import Shares, Wants, propose, share_out
 from retrieval.themes import ThemeRules, cluster, medoid
 
 POOL = 200  # what `recommend` scores (agent.config.RecommendSettings.pool)
 SIGNALS = {"words": "bm25", "popular": "popular", "crowd": "walk", "latent": "latent"}
-CHANNELS = ("theme", *SIGNALS, "union", "fused")
+CHANNELS = ("theme", *SIGNALS, "union", "shipped", "fused")
 _ROUNDING = 1e-5  # of cosines in float32, computed in two ways
 
 Floats = NDArray[np.floating]
@@ -108,7 +111,7 @@ def proposals(
 ) -> dict[str, Sequence[str]]:
     """Channel -> at most POOL items that the user did not touch in training, best first. A channel that has no opinion
     proposes nothing."""
-    touched = frozenset(distinct(event.item for event in material.dataset.train.get(case.user, ())))
+    touched = _touched(material, case)
     ids = tuple(material.dataset.items)
     free = rng.permutation([row for row, item_id in enumerate(ids) if item_id not in touched])
     raw = material.signals.channels(case.history, ids)
@@ -120,9 +123,26 @@ def proposals(
     lists: dict[str, Sequence[str]] = {"theme": _by_interests(material, case, touched)}
     lists |= {name: best(raw[channel]) if channel in raw else () for name, channel in SIGNALS.items()}
     speaking = [items for items in lists.values() if items]
-    lists["union"] = interleave(speaking, quotas([1.0] * len(speaking), POOL))
+    lists["union"] = share_out(speaking, quotas([1.0] * len(speaking), POOL))
+    lists["shipped"] = shipped(material, case)
     lists["fused"] = best(prior(raw, weights, asked=False))
     return lists
+
+
+def shipped(material: Material, case: Case) -> list[str]:
+    """The POOL of items that `recommend` would rank for this history. There are no statements here: the interests stand for
+    the themes, and words propose nothing."""
+    themes = [
+        Theme(str(n), case.user, "", "", Polarity.LIKE, ("",), "", tuple(vector.tolist()), importance=float(items))
+        for n, (vector, items) in enumerate(interests(_vectors(material, case)))
+    ]
+    popularity = material.signals.popularity()
+    wants = Wants(themes, case.history, popularity=popularity, exclude=_touched(material, case))
+    return propose(wants, material.index, material.lexical, material.signals, POOL, Shares())
+
+
+def _touched(material: Material, case: Case) -> frozenset[str]:
+    return frozenset(distinct(event.item for event in material.dataset.train.get(case.user, ())))
 
 
 def interests(vectors: Vectors) -> list[tuple[Vectors, int]]:
@@ -131,18 +151,6 @@ def interests(vectors: Vectors) -> list[tuple[Vectors, int]]:
     labels = cluster(vectors, ThemeRules().distance)
     groups = [vectors[labels == label] for label in dict.fromkeys(labels.tolist())]
     return [(group[medoid(group)], len(group)) for group in groups]
-
-
-def interleave(lists: Sequence[Sequence[str]], places: Sequence[int]) -> list[str]:
-    """From each list as many items as it has places, skipping those that another gave. Every beginning of the result is
-    shared out in proportion to the places, as in retrieval.search."""
-    taken: dict[str, None] = {}  # a dict keeps the order of taking
-    queues = [iter(items) for items in lists]
-    for _, row in sorted((turn / count, row) for row, count in enumerate(places) for turn in range(count)):
-        item = next((item for item in queues[row] if item not in taken), None)
-        if item is not None:
-            taken[item] = None
-    return list(taken)
 
 
 def agreement(answers: Sequence[Hits], exact: Sequence[Hits], k: int) -> float:
@@ -171,7 +179,7 @@ def _by_interests(material: Material, case: Case, touched: frozenset[str]) -> li
     # at most len(touched) of the hits are excluded and POOL are what other interests gave: this is always enough
     hits = material.index.query(np.stack([vector for vector, _ in asked]), 2 * POOL + len(touched))
     lists = [[item for item, _ in near if item not in touched] for near in hits]
-    return interleave(lists, quotas([items for _, items in asked], POOL))
+    return share_out(lists, quotas([items for _, items in asked], POOL))
 
 
 def _vectors(material: Material, case: Case) -> Vectors:

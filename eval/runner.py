@@ -15,7 +15,9 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from hashlib import sha256
+from importlib import resources
 from io import SEEK_END, FileIO
 from pathlib import Path
 
@@ -56,6 +58,14 @@ def question_key(question: Question) -> str:
     """A hash of all that a system is told: the case and its candidates in their order."""
     case = question.case
     return _hash([case.user, case.history, case.target, case.at.isoformat(), question.candidates])
+
+
+@cache
+def source(package: str) -> str:
+    """A hash of the Python files of a package: part of the key of a system whose answers they decide, so that nothing that
+    older code answered is taken for the answer of today's."""
+    files = sorted(resources.files(package).iterdir(), key=lambda file: file.name)
+    return _hash(file.read_text(encoding="utf-8") for file in files if file.name.endswith(".py"))
 
 
 async def run(

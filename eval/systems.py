@@ -7,21 +7,25 @@ retrieval.fusion.bounded for what the LLM may move.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.config import RecommendSettings
 from agent.errors import LLMError
 from eval.cases import Question, Ranking, System
 from eval.fitted import fold
-from eval.runner import Row, question_key
+from eval.material import Material
+from eval.recall import shipped
+from eval.runner import Row, question_key, source
 from retrieval.fusion import FusionWeights, bounded
 from retrieval.ranker import prior
 from retrieval.signals import Signals
 
-MAX_RISE = 10  # agent.config.RecommendSettings.max_rise
+MAX_RISE = RecommendSettings().max_rise
 
 ZERO_SHOT = FusionWeights(channels={"taste": 1.0, "bm25": 0.5}, llm=1.0)
 """Of a user's own history and the items' texts only. By hand: nobody else's data may speak here, not even through weights."""
@@ -37,7 +41,7 @@ class Fused:
 
     @property
     def key(self) -> str:
-        return f"fused {_digest(self.weights)}"
+        return f"fused {_digest(self.weights)} {source('retrieval')}"
 
     async def rank(self, question: Question) -> Ranking:
         return Ranking(tuple(self.scores(question).tolist()))
@@ -51,6 +55,25 @@ class Fused:
         # "taste" says that the history is known, with or without a weight of its own
         spoken = {name: raw for name, raw in channels.items() if name in weights.channels or name == "taste"}
         return prior(spoken, weights, asked=False) if spoken else np.full(len(question.candidates), np.nan)
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The prior's order of what `recommend` would propose; of the rest of the catalogue it has no opinion."""
+
+    name: str
+    fused: Fused
+    material: Material = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        return f"retrieved {self.fused.key}"
+
+    async def rank(self, question: Question) -> Ranking:
+        pool = frozenset(shipped(self.material, question.case))
+        scores = self.fused.scores(question).tolist()
+        paired = zip(question.candidates, scores, strict=True)
+        return Ranking(tuple(score if item in pool else math.nan for item, score in paired))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def examples(
             user, items = users[row], sequences[users[row]]
             for place in _targets(len(items), per_user):
                 shown = [items[place], *negatives(user, items[place], frozenset(items), rng)]
-                lists.append(_raw(signals, items[:place], shown))
+                lists.append(raw_scores(signals, items[:place], shown))
                 owners.append(row)
     width = max(map(len, lists), default=0)
     kept = [place for place, found in enumerate(lists) if len(found) == width > 1]
@@ -74,7 +74,7 @@ def _targets(length: int, per_user: int) -> range:
     return range(length - 1, max(0, length - 1 - per_user), -1) if length >= LEAST else range(0)
 
 
-def _raw(signals: Signals, history: Sequence[str], shown: Sequence[str]) -> NDArray[np.float64]:
+def raw_scores(signals: Signals, history: Sequence[str], shown: Sequence[str]) -> NDArray[np.float64]:
     """(len(shown), channels) scores; NaN for a channel without an opinion."""
     channels = signals.channels(history, shown)
     silent = np.full(len(shown), np.nan)

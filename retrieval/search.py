@@ -104,7 +104,7 @@ def propose(
     }
     spoken = {name: items for name, items in lists.items() if items}
     places = quotas([getattr(shares, name) for name in spoken], pool)
-    return _share_out(list(spoken.values()), places)
+    return share_out(list(spoken.values()), places)
 
 
 def score(
@@ -217,7 +217,7 @@ def _by_themes(wants: Wants, index: VectorIndex, pool: int) -> list[str]:
         lists = [_merged(hits, owners, row, wants.exclude) for row in range(len(themes))]
         short = any(len(items) < places[row] for row, items in enumerate(lists))
         if not short or k >= most:
-            return _share_out(lists, places)
+            return share_out(lists, places)
         k = min(k * WIDEN, most)
 
 
@@ -256,7 +256,7 @@ def _best(scores: Mapping[str, float], exclude: frozenset[str], k: int) -> list[
     return [item_id for item_id, _ in heapq.nsmallest(k, free, key=lambda pair: (-pair[1], pair[0]))]
 
 
-def _share_out(lists: Sequence[Sequence[str]], places: Sequence[int]) -> list[str]:
+def share_out(lists: Sequence[Sequence[str]], places: Sequence[int]) -> list[str]:
     """Take from each list its number of places, skipping what another took, then fill up in turn to the sum of places.
 
     The lists are interleaved in proportion to their places, first choices first, so that every beginning of the result

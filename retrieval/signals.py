@@ -90,7 +90,8 @@ def kernel(items: Vectors, history: Vectors) -> Floats:
     """How dense a history is around each item: the mean of exp(SHARPNESS * cosine) over the touched items, (n,).
 
     A kernel density estimate. One mean vector blurs several interests into none, the best match alone is noisy; this lies
-    between: ndcg@10 of 20 candidates on MovieLens 48.2 (mean), 47.4 (best match), 56.5 (this, on centred vectors).
+    between. On MovieLens `zero_shot`, which is this and some BM25, has an ndcg@10 of 57.2 where embed_mean has 47.8,
+    embed_max 49.1 and bm25 49.9 (eval/LOG.md).
     """
     found: Floats = np.exp(np.float32(SHARPNESS) * (items @ history.T)).mean(axis=1, dtype=np.float64)
     return found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from eval.cases import Dataset, Question, Ranking
+from eval.runner import source
 
 Floats = NDArray[np.floating]
 Scorer = Callable[[Question], Floats]
@@ -34,7 +35,7 @@ class Baseline:
 
     @property
     def key(self) -> str:
-        return repr(self.method)
+        return f"{self.method!r} {source('eval.baselines')} {source('retrieval')}"
 
     async def rank(self, question: Question) -> Ranking:
         return Ranking(tuple(self._score(question).tolist()))

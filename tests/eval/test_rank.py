@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.errors import UsageError
+from agent.errors import LLMUnavailableError, UsageError
 from eval import gain
 from eval.candidates import uniform, validation
 from eval.dataset import load
 from eval.fitted import FOLDS, collect, fit, fold
 from eval.material import Material, embedded
 from eval.rank import SYSTEMS, Request, Run
-from eval.runner import Row
+from eval.runner import Row, source
 from eval.systems import ZERO_SHOT, Fused
 from retrieval.embed import HashEmbedder
 from retrieval.fusion import load_weights
@@ -166,3 +166,33 @@ def test_a_crashed_answer_of_the_llm_is_left_out_of_the_verdict(tmp_path: Path) 
     rows = [Row("", "", "", tuple(range(20))) for _ in lessons.questions]
     rows[0] = Row("", "", "", error="boom")
     assert gain.judge(lessons, fit(lessons, load_weights()), rows, 0).gain.users == len(rows) - 1
+
+
+def test_a_whole_catalogue_is_ranked_with_and_without_retrieval_and_no_llm_is_asked(tmp_path: Path) -> None:
+    llm = FakeLLM()
+    path = write(tmp_path / "data")
+    found = run(
+        path, tmp_path / "kept", llm, protocol="everything", llm_users=20, systems=("pop", "llm", "full"), users=10
+    )
+    assert set(found["systems"]) == {"pop", "full", "full_retrieved"}
+    assert found["systems"]["full_retrieved"]["ndcg@10"] > found["systems"]["pop"]["ndcg@10"]
+    assert llm.scored == []
+    assert any("The LLM was not asked" in note for note in found["notes"])
+
+
+def test_an_llm_that_goes_away_between_sample_and_pilot_costs_only_its_own_rows(tmp_path: Path) -> None:
+    class Going(FakeLLM):
+        async def likelihood(self, pairs: Any, **rest: Any) -> list[float]:
+            if len(self.scored) >= 20 * 20:
+                raise LLMUnavailableError("gone")
+            return await super().likelihood(pairs, **rest)
+
+    found = run(write(tmp_path / "data"), tmp_path / "kept", Going(), llm_users=20, systems=("bm25", "llm", "full"))
+    assert {"bm25", "full"} <= set(found["systems"])
+    assert any("left out" in note and "gone" in note for note in found["notes"])
+    assert found["systems"]["full"]["llm_calls"] == 0
+
+
+def test_answers_of_older_code_are_not_reused() -> None:
+    assert source("retrieval") != source("eval.baselines")
+    assert source("retrieval") in Fused("a", None, [ZERO_SHOT]).key  # type: ignore[arg-type]

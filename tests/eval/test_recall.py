@@ -8,13 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from eval.candidates import generator
 from eval.cases import Case, Dataset
 from eval.material import Material
-from eval.recall import CHANNELS, POOL, Recall, agreement, found, interests, interleave, measure, proposals
+from eval.recall import CHANNELS, POOL, Recall, agreement, found, interests, measure, proposals
 from eval.results import to_json
 from retrieval.embed import HashEmbedder, Vectors, item_text
 from retrieval.exact import ExactIndex, Hits
@@ -100,7 +98,7 @@ def test_each_channel_proposes_by_what_it_knows() -> None:
 
 def test_without_a_history_only_popularity_speaks() -> None:
     lists = proposed("new")
-    assert {name for name, items in lists.items() if items} == {"popular", "union", "fused"}
+    assert {name for name, items in lists.items() if items} == {"popular", "union", "shipped", "fused"}
     assert lists["union"] == lists["popular"]
     assert set(lists["popular"][:4]) == {"crime000", "crime001", "snow000", "snow001"}
 
@@ -151,14 +149,6 @@ def test_agreement_counts_what_is_as_near_as_the_last() -> None:
     nearest = [[("a", 0.9), ("b", 0.5), ("c", 0.5)]]
     assert agreement([[("a", 0.9), ("c", 0.5)]], nearest, 2) == 1.0
     assert agreement([[("a", 0.9), ("d", 0.4)]], nearest, 2) == 0.5
-
-
-@given(st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=8), min_size=1, max_size=4), st.data())
-def test_interleaving_takes_from_each_no_more_than_its_places(lists: list[list[str]], data: st.DataObject) -> None:
-    places = [data.draw(st.integers(0, 8)) for _ in lists]
-    result = interleave(lists, places)
-    assert len(result) == len(set(result)) <= sum(places)
-    assert set(result) <= {item for items in lists for item in items}
 
 
 def test_interests_are_as_many_as_a_history_has() -> None:

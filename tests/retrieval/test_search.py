@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retrieval.embed import HashEmbedder, item_text
 from retrieval.exact import ExactIndex
 from retrieval.fusion import FusionWeights
 from retrieval.lexical import Lexical
 from retrieval.records import Item, Polarity, Theme
-from retrieval.search import Shares, Wants, candidates, propose, score
+from retrieval.search import Shares, Wants, candidates, propose, score, share_out
 from retrieval.signals import CHANNELS, Signals
 
 EMBEDDER = HashEmbedder(128)
@@ -170,3 +172,12 @@ def test_a_query_counts_its_own_words_and_not_those_of_the_history() -> None:
     assert topics([c.item for c in found[:20]])["bread"] == 20
     by_words = score(replace(wants, history=()), [item.id for item in ITEMS], INDEX, LEXICAL, SIGNALS)
     assert {c.item: c.channels["bm25"] for c in found} == {c.item: c.channels["bm25"] for c in by_words}
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=8), min_size=1, max_size=4), st.data())
+def test_places_are_shared_out_among_all_that_is_proposed(lists: list[list[str]], data: st.DataObject) -> None:
+    places = [data.draw(st.integers(0, 8)) for _ in lists]
+    shared = share_out(lists, places)
+    proposed = {item for items in lists for item in items}
+    assert len(shared) == len(set(shared)) == min(sum(places), len(proposed))
+    assert set(shared) <= proposed
