@@ -2,7 +2,8 @@
 
 The text is cut into clauses by code; whether a clause tells a like or a dislike is read from its verb, or where it has none,
 from the likelihood that the LLM gives to the two closed answers. The words of a statement are always the user's own, copied
-and never generated, so nothing can be invented. What the user says is `asserted`: inference never overrules it.
+and never generated, so nothing can be invented. What the user says is `asserted`: inference never overrules it. What tells
+of their age, health, faith and so on (see sensitive.py) is left out unless they allow it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from datetime import datetime
 
 import numpy as np
 
-from agent import guard, plain
+from agent import guard, pii, plain, sensitive
 from agent.errors import LLMError, UsageError
 from agent.llm import LLM
+from agent.typed import typed
 from prompts import library
 from retrieval.embed import Embedder
 from retrieval.merge import statement_id
@@ -58,6 +60,7 @@ _FILLER = re.compile(
     r"|listen)\b|[\s,:'’-])+",
     re.IGNORECASE,
 )
+_I_AM = re.compile(r"^\W*i(?:['’]m| am)(?: not| no longer)?(?: an?)?\s*$", re.IGNORECASE)
 _LIST = re.compile(r"[,，、]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+")
 
 
@@ -109,27 +112,61 @@ def _members(part: str) -> list[Clause]:
     return found
 
 
-async def read(text: str, user: str, now: datetime, llm: LLM) -> Reading:
-    """Asserted statements from a self-description. Raises UsageError for one that is empty or too long."""
-    if not text.strip():
+async def read(text: str, user: str, now: datetime, llm: LLM, *, allow_sensitive: bool = False) -> Reading:
+    """Asserted statements from a self-description. Raises UsageError for one that is empty or too long.
+
+    Without `allow_sensitive`, a clause that tells of the user's health, faith and so on is in `ignored`, with the reason
+    "sensitive: health; ...". Addresses, numbers and the like are masked before anything else reads them.
+    """
+    text = pii.mask(typed(text, "the self-description", MOST_CHARS))
+    if not text:
         raise UsageError(
             "the self-description is empty", hint="say in a sentence or two what you like and what you do not"
         )
-    if len(text) > MOST_CHARS:
-        raise UsageError(f"the self-description is longer than {MOST_CHARS} characters")
     ignored: list[tuple[str, str]] = []
     statements: list[Statement] = []
     for clause in clauses(text):
-        problem = guard.harmful(clause.said) or guard.harmful(clause.span)
+        problem = _problem(clause, allow_sensitive)
         if problem is None and len(statements) >= MOST_STATEMENTS:
             problem = "too many"
         if problem:
             ignored.append((clause.span, problem))
             continue
+        if _tells(clause):
+            own = clause.said.strip(" ,")
+            statements.append(_asserted(own, plain.told(own), clause.polarity or Polarity.LIKE, user, now))
+            continue
         says = clause.polarity or await _ask(clause.span, llm)
-        statements.append(_asserted(clause, says, user, now))
+        verb = "Is learning" if clause.learning else plain.VERBS[says]
+        statements.append(_asserted(clause.span, f"{verb} {clause.span}", says, user, now))
     unique = {s.id: s for s in statements}
     return Reading(tuple(unique.values()), tuple(ignored))
+
+
+def _problem(clause: Clause, allow_sensitive: bool) -> str | None:
+    """Why a clause is left out, if it is."""
+    if pii.MARK in clause.span and not _likes_more_than_a_mark(clause):
+        return "personal"
+    for words in (clause.said, clause.span):
+        problem = guard.harmful(words, consented=allow_sensitive)
+        if problem == "sensitive":
+            return f"sensitive: {sensitive.attribute(words)}; allow_sensitive keeps it"
+        if problem:
+            return problem
+    return None
+
+
+def _likes_more_than_a_mark(clause: Clause) -> bool:
+    """ "I love the bookshop at ■■■" says something; "call me on ■■■" only how to reach somebody."""
+    own_verb = _POSITIVE.search(clause.said) or _NEGATIVE.search(clause.said)
+    return own_verb is not None and bool(guard.words(clause.span))
+
+
+def _tells(clause: Clause) -> bool:
+    """Does it say what the user is rather than what they like? "I'm Muslim" is no liking of Muslims."""
+    before = clause.said.partition(clause.span)[0]
+    says_no_taste = clause.polarity is None or _I_AM.match(before) is not None
+    return says_no_taste and sensitive.attribute(clause.said) is not None
 
 
 async def _ask(span: str, llm: LLM) -> Polarity:
@@ -143,15 +180,13 @@ async def _ask(span: str, llm: LLM) -> Polarity:
     return Polarity.LIKE if like >= dislike else Polarity.DISLIKE
 
 
-def _asserted(clause: Clause, says: Polarity, user: str, now: datetime) -> Statement:
-    verb = "Is learning" if clause.learning else plain.VERBS[says]
-    text = f"{verb} {clause.span}"
+def _asserted(words: str, text: str, says: Polarity, user: str, now: datetime) -> Statement:
     return Statement(
         id=statement_id(user, says, text, ()),
         user=user,
         text=text,
         polarity=says,
-        facet=clause.span,
+        facet=words,
         evidence=(),
         first_at=now,
         last_at=now,
@@ -183,6 +218,8 @@ def provisional(user: str, statements: Sequence[Statement], embedder: Embedder, 
         )
         for s, row in zip(statements, vectors, strict=True)
     )
-    likes = [t.label for t in themes if t.polarity is Polarity.LIKE]
-    dislikes = [t.label for t in themes if t.polarity is Polarity.DISLIKE]
-    return Profile(user, now, 0, tuple(statements), themes, plain.portrait(likes, dislikes))
+    tastes = [t for t in themes if not plain.tells(t.summary)]
+    likes, dislikes = ([t.label for t in tastes if t.polarity is side] for side in Polarity)
+    said = [f"{s.text}." for s in statements if plain.tells(s.text)]
+    known = [plain.portrait(likes, dislikes)] if tastes or not said else []
+    return Profile(user, now, 0, tuple(statements), themes, " ".join([*known, *said]))

@@ -72,6 +72,9 @@ class ProfileSettings(_Section):
     contradiction: float = Field(0.75, ge=0, le=1, description="cosine of two topics that a like and a dislike share")
     theme_distance: float = Field(1.2, gt=0, description="Ward distance on unit vectors at which themes stop merging")
     theme_match: float = Field(0.5, ge=0, le=1, description="cosine to keep yesterday's theme id")
+    entailment_model: Path | None = Field(
+        None, description="folder of a transformers model that says whether a statement follows from its evidence; off"
+    )
     decay_per_day: float = Field(
         0.01, ge=0, description="importance is the sum of exp(-decay * age); PinnerSage uses 0.01"
     )

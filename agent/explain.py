@@ -1,7 +1,8 @@
 """Why an item: the evidence is selected first, the words come second, and every word is checked against the evidence.
 
-A reason cites statements, their events and the items of those. What the LLM writes passes only if all that it says is in
-the selected evidence or in the item; else a plain sentence from the data says it.
+A reason cites a statement, its events and the items of those (agent/grounds.py). What the LLM writes passes only if all that
+it says is in the selected evidence or in the item; else a plain sentence from the data says it. Before an answer goes out,
+every claim is looked up in the store once more.
 """
 
 from __future__ import annotations
@@ -9,107 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent import guard, plain
 from agent.errors import LLMOutputError, LLMUnavailableError
+from agent.grounds import FEATURES, Grounds, claims, what_is_left
 from agent.llm import LLM
 from agent.protocol import Answer
 from prompts import library
 from prompts.outputs import SentenceOut
 from retrieval.features import domain, features
-from retrieval.records import Citation, Event, Item, Origin, Polarity, Profile, Recommendation, Statement
-
-CITED_ITEMS = 2  # items a reason names
-FEATURES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """What speaks for an item: a statement, the acts behind it that are nearest to the item, and what they share with it."""
-
-    item: Item
-    statement: Statement
-    acts: tuple[tuple[Event, Item], ...]
-    shared: tuple[str, ...]
-
-    @property
-    def citation(self) -> Citation:
-        events = tuple(event.id for event, _ in self.acts)
-        return Citation(self.statement.id, events, tuple(dict.fromkeys(item.id for _, item in self.acts)))
-
-
-def grounds(
-    item: Item, profile: Profile, nearness: Mapping[str, float], events: Mapping[str, Event], items: Mapping[str, Item]
-) -> Grounds | None:
-    """The best reason there is for `item`, or None for a user of whom no like is known.
-
-    `nearness`: statement id -> similarity to the item. `events` and `items` hold the statements' evidence. The statement
-    that shares most features with the item comes first, the nearest decides between equals.
-    """
-    best: Grounds | None = None
-    best_key = (-1, float("-inf"))
-    for statement in _alive(profile):
-        acts = _nearest_acts(features(item), statement, events, items)
-        shared = _shared(item, statement, [i for _, i in acts])
-        key = (min(len(shared), FEATURES), nearness.get(statement.id, 0.0))
-        if (acts or not statement.evidence) and key > best_key:
-            best, best_key = Grounds(item, statement, tuple(acts[:CITED_ITEMS]), shared), key
-    return best
-
-
-def _alive(profile: Profile) -> list[Statement]:
-    """The likes that active themes rest on; all likes of a user without any. What faded or was a gift is no reason."""
-    likes = [s for s in profile.statements if s.polarity is Polarity.LIKE]
-    active = {i for theme in profile.themes if theme.active for i in theme.statements}
-    return [s for s in likes if s.id in active] or likes
-
-
-def _nearest_acts(
-    own: Sequence[str], statement: Statement, events: Mapping[str, Event], items: Mapping[str, Item]
-) -> list[tuple[Event, Item]]:
-    """One act for each evidence item, those that share most with the item first, the latest act of each."""
-    latest: dict[str, Event] = {}
-    for event in sorted((events[e] for e in statement.evidence if e in events), key=lambda e: (_weight(e), e.at)):
-        if event.item in items:
-            latest[event.item or ""] = event
-    pairs = [(event, items[item_id]) for item_id, event in latest.items()]
-    return sorted(pairs, key=lambda pair: (-len(set(own) & set(features(pair[1]))), -pair[0].at.timestamp()))
-
-
-def _weight(event: Event) -> int:
-    """A rating says more than a look, so that it is the act which a reason names."""
-    return 1 if event.value is not None else 0
-
-
-def _shared(item: Item, statement: Statement, evidence: Sequence[Item]) -> tuple[str, ...]:
-    """Features of the item that the statement or its evidence has too, those that the statement names first.
-
-    What the user said of themselves names no features; there the words that the item's title and text share with it count.
-    """
-    own = [f for f in features(item) if guard.fit_to_say(f)]
-    theirs = {f for other in evidence for f in features(other)}
-    said = guard.stems([statement.text if statement.evidence else statement.facet])
-    named = [f for f in own if guard.stems([f]) and guard.stems([f]) <= said]
-    found = dict.fromkeys([*named, *(f for f in own if f in theirs)])
-    if not found and not statement.evidence:
-        told = guard.stems([item.title, item.text, *own])
-        found = dict.fromkeys(w for w in guard.content(statement.facet) if guard.stems([w]) <= told)
-    return tuple(found)[:FEATURES]
-
-
-def spared(
-    item: Item, profile: Profile, events: Mapping[str, Event], items: Mapping[str, Item]
-) -> tuple[Statement, Citation] | None:
-    """For a user of whom only dislikes are known: the one with most evidence that `item` shares nothing with."""
-    own = set(features(item))
-    for statement in sorted(profile.statements, key=lambda s: (-len(s.evidence), s.id)):
-        acts = _nearest_acts(features(item), statement, events, items)
-        theirs = {f for _, other in acts for f in features(other)}
-        named = {f for f in theirs if guard.stems([f]) <= guard.stems([statement.text])}
-        if statement.polarity is Polarity.DISLIKE and acts and named and not own & named:
-            return statement, Grounds(item, statement, tuple(acts[-CITED_ITEMS:]), ()).citation
-    return None
+from retrieval.records import Event, Item, Origin, Recommendation
 
 
 def from_data(rec: Recommendation, known: Grounds | None, people: float, query: str | None) -> Recommendation:
@@ -121,7 +32,8 @@ def from_data(rec: Recommendation, known: Grounds | None, people: float, query: 
 
 
 class Explainer:
-    """Phrases grounds with one LLM. `rejected` counts what the guard refused, by check."""
+    """Phrases grounds with one LLM. `rejected` counts what was refused: the LLM's words by check, and under "claim" each
+    thing that was no longer so when the answer went out."""
 
     def __init__(self, llm: LLM, embed: guard.EmbedTexts) -> None:
         self._llm = llm
@@ -136,6 +48,29 @@ class Explainer:
         Never fails: where the LLM does, the plain sentence stays and `degraded` says "explain".
         """
         return list(await asyncio.gather(*(self._one(user, r, found.get(r.item)) for r in recommended)))
+
+    def confirmed(
+        self,
+        rec: Recommendation,
+        known: Grounds | None,
+        events: Mapping[str, Event],
+        items: Mapping[str, Item],
+        people: float,
+        query: str | None,
+    ) -> Recommendation:
+        """`rec`, if all that its reason says is so in the store as it is now; else what is left of it, in plain words.
+
+        `events` (the user's own) and `items`: those that it cites and that are still there, by id.
+        """
+        if known is None or not rec.citations:
+            false = sum(event not in events for citation in rec.citations for event in citation.events)
+        else:
+            false = sum(not claim.holds(events, items) for claim in claims(known, known.item))
+        if not false:
+            return rec
+        self.rejected["claim"] += false
+        left = what_is_left(known, events, items) if known else None
+        return from_data(replace(rec, citations=(), reason_origin=Origin.FALLBACK), left, people, query)
 
     async def _one(self, user: str, rec: Recommendation, known: Grounds | None) -> Recommendation:
         if known is None:
@@ -167,7 +102,8 @@ class Explainer:
 
 def plain_reason(known: Grounds) -> str:
     """The sentence from the data alone."""
-    return f"{_because(known)}; {plain.shares(known.shared)}."
+    second = plain.shares(known.shared) if known.shared else plain.MOVED if known.acts else plain.CLOSE
+    return f"{_because(known)}; {second}."
 
 
 def _because(known: Grounds) -> str:

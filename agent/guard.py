@@ -16,6 +16,8 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 
+from agent import pii, sensitive
+from retrieval import trust
 from retrieval.features import DOMAINS
 
 EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -28,23 +30,6 @@ KINDS = "|".join(sorted(set(DOMAINS.values())))
 _TWO_KINDS = re.compile(rf"\b(?:{KINDS})\b(?P<gap>.*?)(?=\b(?:{KINDS})\b)")
 _JOINT = re.compile(r",|;|\b(?:and|or|with|without|about|on|of|in|from|for|to|by)\b")
 _MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}()*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
-_INSTRUCTION = re.compile(
-    r"\b(ignore|disregard|forget|override)\b.{0,40}\b(previous|above|prior|instruction|other|all|everything|rules?|entries)"
-    r"|\b(system|developer) prompt\b|\byou (are|must|should) now\b|\bas an ai\b|\brank (this|me|it)\b"
-    r"|\b(always|only) recommend\b|\bthe (user|assistant) (must|should)\b",
-    re.IGNORECASE,
-)
-_SENSITIVE = re.compile(
-    r"\b((?:christian|muslim|islamic|jewish|hindu|buddhist|catholic|atheist|religious|gay|lesbian|bisexual|transgender|queer"
-    r"|heterosexual|homosexual|pregnan\w+|diabet\w+|depress(?:ion|ed)|autis\w+|disab(?:led|ility)|cancer|hiv"
-    r"|mental(?:ly)? ill\w*"
-    r"|republican|democrat|conservative|liberal|socialist|immigrant|african|asian|hispanic|latino)s?|left-wing|right-wing|ethnic\w*"
-    r"|(?:young|old|elderly|middle-aged|teenage|adolescent) (?:m[ae]n|wom[ae]n|(?:male|female|person|adult|boy|girl"
-    r"|mother|father)s?|people)"
-    r"|(?:his|her|their) (?:age|gender|sex|race|religion|income|salary)"
-    r"|(?:he|she) (?:is|has|was)|years old|poor person|wealthy person|low income|high income)\b",
-    re.IGNORECASE,
-)
 _GLUE_WORDS = """
     a an and as at by for from in into is it of off on or over that the their these those this to up with
     without who whose which where while but not no than then too very more most both either each about around
@@ -115,9 +100,10 @@ def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int =
     """The name of the first check that `text` fails, or None. `embed` gives unit vectors of short texts."""
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("shape", lambda: not _one_sentence(text, least_words, most_words)),
+        ("personal", lambda: bool(pii.found(text))),
         ("markup", lambda: _MARKUP.search(text) is not None),
-        ("instruction", lambda: _INSTRUCTION.search(text) is not None),
-        ("sensitive", lambda: _SENSITIVE.search(text) is not None),
+        ("instruction", lambda: trust.commands(text)),
+        ("sensitive", lambda: sensitive.attribute(text) is not None),
         ("loop", lambda: loops(text)),
         ("list", lambda: text.count(",") > 1 or _strung(text)),
         ("copy", lambda: copies(text, evidence.titles)),
@@ -127,17 +113,24 @@ def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int =
     return next((name for name, fails in checks if fails()), None)
 
 
-def harmful(text: str) -> str | None:
-    """The checks that hold for any text we show or keep, whoever wrote it: markup, instruction, sensitive."""
-    for name, pattern in (("markup", _MARKUP), ("instruction", _INSTRUCTION), ("sensitive", _SENSITIVE)):
-        if pattern.search(text):
-            return name
-    return None
+def harmful(text: str, *, consented: bool = False) -> str | None:
+    """The checks that hold for any text we show or keep, whoever wrote it: personal, markup, instruction, sensitive.
+
+    `consented`: the user says it of themselves and lets us keep it, so that it may be sensitive.
+    """
+    if pii.found(text):
+        return "personal"
+    if _MARKUP.search(text):
+        return "markup"
+    return (
+        "instruction" if trust.commands(text) else "sensitive" if not consented and sensitive.attribute(text) else None
+    )
 
 
 def fit_to_say(feature: str) -> bool:
     """May a feature be shown and kept? Tags are hostile until shown otherwise, and a sentence is no tag."""
-    return bool(feature) and len(feature.split()) <= LONGEST and harmful(feature) is None
+    short = bool(feature) and len(feature.split()) <= LONGEST
+    return short and trust.suspicion_of_word(feature) is None and harmful(feature) is None
 
 
 def _one_sentence(text: str, least: int, most: int) -> bool:

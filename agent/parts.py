@@ -7,16 +7,20 @@ forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from threading import RLock
+from typing import Generic, TypeVar
 
 import numpy as np
 
+from agent import sensitive
 from agent.config import Settings
+from agent.entailment import Entailment
 from agent.explain import Explainer
 from agent.fitting import weights_of
+from agent.gate import Crowd, Tally, crowd
 from agent.llm import LLM
 from agent.profiler import Profiler
 from agent.recommender import Recommender
@@ -28,20 +32,25 @@ from retrieval.examples import Build
 from retrieval.features import CatalogueStats, catalogue_stats
 from retrieval.index import open_index
 from retrieval.lexical import Lexical
+from retrieval.population import count
 from retrieval.records import Item
 from retrieval.signals import Signals
 from retrieval.store import Store
+from retrieval.topics import Topics
 
 FRESH = 200
 GROWTH = 0.01  # share of new events at which everybody's choices are counted anew
 LEAST_GROWTH = 100  # events
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """Signals, and the state of the events that they were built from."""
+_T = TypeVar("_T")
 
-    signals: Signals
+
+@dataclass(frozen=True, slots=True)
+class _Counted(Generic[_T]):
+    """What was counted over everybody, and the state of the events that it was counted from."""
+
+    value: _T
     events: int
     erased: int
 
@@ -67,6 +76,7 @@ class Parts:
         llm: LLM,
         signature: tuple[int, str],
         before: Parts | None,
+        tally: Tally,
     ) -> None:
         """`before`: the parts of the last state, whose index goes on living, since requests in flight may still use it."""
         self.signature = signature
@@ -76,23 +86,39 @@ class Parts:
         self._shared = CachedEmbedder(embedder, store, "")
         self._llm = llm
         self._index: VectorIndex | None = before._index if before else None
-        self._counted: _Counted | None = None
+        self._tally = tally
+        self._counted: _Counted[Signals] | None = None
+        self._crowd: _Counted[Crowd] | None = None
         self._ensured = False
         self._making = RLock()  # `warm` runs in threads
 
     @cached_property
     def stats(self) -> CatalogueStats:
-        return catalogue_stats(self._store.iter_items())
+        counted = catalogue_stats(self._store.iter_items())
+        return replace(counted, unsaid=sensitive.company(self._store.iter_items()))
 
     @cached_property
     def profiler(self) -> Profiler:
-        writer = Writer(self._llm, self._shared.embed, self.stats, self._settings.profile.samples)
-        return Profiler(self._store, self._embedder, writer, self.stats, self._settings.profile)
+        settings = self._settings.profile
+        entailment = Entailment(settings.entailment_model) if settings.entailment_model else None
+        return self._profiler(Writer(self._llm, self._shared.embed, settings.samples, self._tally, entailment))
 
     @cached_property
     def sketcher(self) -> Profiler:
-        writer = Writer(None, self._shared.embed, self.stats, 0)
-        return Profiler(self._store, self._embedder, writer, self.stats, self._settings.profile)
+        return self._profiler(Writer(None, self._shared.embed, 0, Tally()))  # keeps nothing, so it counts nothing
+
+    def _profiler(self, writer: Writer) -> Profiler:
+        return Profiler(self._store, self._embedder, writer, self.stats, self.crowd, self._settings.profile)
+
+    def crowd(self) -> Crowd:
+        """What others choose and what there is, for the gate. Counted anew as the signals are."""
+        events, erased = self._store.event_state()
+        if self._crowd is None or not self._crowd.still_holds(events, erased):
+            items = list(self._store.iter_items())
+            population = count(items, self._store.sequences().values())
+            topics = Topics(self._store, self._embedder)
+            self._crowd = _Counted(crowd(items, self.stats, population, topics.of_items), events, erased)
+        return self._crowd.value
 
     @cached_property
     def lexical(self) -> Lexical:
@@ -135,7 +161,7 @@ class Parts:
             self._counted = None  # the old counts go before the new ones come: both may not fit
             signals = self.builder()(self._store.sequences(until=now).values())
             self._counted = _Counted(signals, events, erased)
-        return self._counted.signals
+        return self._counted.value
 
     def builder(self) -> Build:
         """Makes Signals of this catalogue from any histories. Items that are not indexed have no direction: zeros."""

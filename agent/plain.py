@@ -6,13 +6,24 @@ Nothing here can be wrong about the evidence, because every word is taken from i
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
+from retrieval.features import DOMAINS
 from retrieval.records import Event, EventKind, Item, Polarity
+from retrieval.trust import spoken, suspicion
 
 SAID = 3  # features named in a sentence; more reads like a list of tags
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ni))")  # "an animated film", but "a unique one"
+_SAYS = "Says “"
 VERBS = {Polarity.LIKE: "Likes", Polarity.DISLIKE: "Dislikes"}
+# What a title may not bring into a sentence: links, addresses, tags, code and emphasis. "(1995)", "M*A*S*H" and "[REC]" may.
+_UNSAYABLE = re.compile(
+    r"https?:|www\.|<[a-z/!]|&#?\w{2,8};|\]\(|[`|\\{}]|\*\*|__|~~|^\s*#+\s|\w@\w|(?:^|\s)@\w"
+    r"|\b[\w-]+\.(?:com|org|net|io|biz|info)\b|\+?\d(?:[\s().-]{0,2}\d){8,}|[\x00-\x1f\x7f]",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"\(\d{4}\)")  # "1972-1990 (1992)" is no telephone number
 _DID = {
     EventKind.VIEW: "looked at",
     EventKind.CLICK: "looked at",
@@ -49,6 +60,16 @@ def phrase(genres: Sequence[str], details: Sequence[str], domains: Sequence[str]
 def statement(polarity: Polarity, words: str) -> str:
     """A statement from a phrase that names a taste: "Likes mystery films"."""
     return f"{VERBS[polarity]} {lower(words)}"
+
+
+def told(words: str) -> str:
+    """A statement of what the user says that they are, quoted: "Says “I'm Muslim”"."""
+    return f"{_SAYS}{words}”"
+
+
+def tells(text: str) -> bool:
+    """Is it a statement of what somebody is, and so no taste?"""
+    return text.startswith(_SAYS)
 
 
 def looking_for(queries: Sequence[str]) -> str:
@@ -97,8 +118,17 @@ def act(event: Event, item: Item) -> str:
 
 def _did(event: Event, item: Item) -> tuple[str, str]:
     if event.kind is EventKind.RATE and event.value is not None:
-        return "rated", f"{item.title} {event.value:g}"
-    return _DID.get(event.kind, "chose"), item.title
+        return "rated", f"{title(item)} {event.value:g}"
+    return _DID.get(event.kind, "chose"), title(item)
+
+
+def title(item: Item) -> str:
+    """The title as it may be said, or else the kind of thing it is: titles are hostile until shown otherwise."""
+    said = " ".join(spoken(item.title).split())
+    if said and not _UNSAYABLE.search(_YEAR.sub("", unicodedata.normalize("NFKC", " ".join(item.title.split())))):
+        return said
+    kind = next((c.lower() for c in item.categories if DOMAINS.get(c.lower()) == f"{c.lower()}s"), "item")
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def because(acts: Sequence[tuple[Event, Item]], said: str) -> str:
@@ -116,17 +146,23 @@ def because(acts: Sequence[tuple[Event, Item]], said: str) -> str:
 
 
 def shares(features: Sequence[str]) -> str:
-    """The second half: what an item has in common with that."""
-    return (
-        f"this shares {enumerate_words(features[:SAID])}"
-        if features
-        else "this is the nearest to it that is new to you"
-    )
+    """The second half: what an item has in common with that. `features` hold at least one."""
+    return f"this shares {enumerate_words(features[:SAID])}"
+
+
+def counts_against(acts: Sequence[tuple[Event, Item]], said: str, features: Sequence[str]) -> str:
+    """What speaks against an item: "Against it: you disliked Gore Hotel, which shares gore". `said`: see `because`."""
+    which = ("which shares" if len(acts) == 1 else "which share") if acts else "and this shares"
+    return f"Against it: {lower(because(acts, said))}, {which} {enumerate_words(features[:SAID])}."
+
+
+MOVED = "without that, this would score lower"
+CLOSE = "this is close to it"
 
 
 def reason_popular(people: int) -> str:
     """For an item that nothing known of the user speaks for. `people`: how many chose it."""
-    return f"{_chosen_by(people)}; we know too little about you to say more."
+    return f"{_chosen_by(people)}; nothing we know of you says more."
 
 
 def reason_spared(people: int, dislike: str) -> str:
@@ -140,4 +176,4 @@ def _chosen_by(people: int) -> str:
 
 def reason_asked(query: str) -> str:
     """For an item that only the question speaks for."""
-    return f"Close to what you asked for: “{query}”."
+    return "Close to what you asked for." if suspicion(query) else f"Close to what you asked for: “{query}”."

@@ -1,6 +1,7 @@
 """The write path: a user's events to a profile, as of a moment. Incremental: what was written before is never written again.
 
-    events -> segments -> statements (LLM, cached by segment) -> fold -> contradictions -> themes -> labels -> portrait
+    events -> segments -> worth saying? -> statements (LLM, cached by segment) -> fold -> contradictions -> themes -> labels
+    -> portrait -> the gate again -> store
 
 The store is read first and written last; between the two nothing is held open, so a crash loses at most unfinished work.
 """
@@ -8,15 +9,18 @@ The store is read first and written last; between the two nothing is held open, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
+from agent import plain
 from agent.config import ProfileSettings
+from agent.gate import Crowd, Judge, admit, rests
 from agent.history import History
-from agent.writer import Evidence, Writer, evidence_of
+from agent.writer import Evidence, Writer, evidence_of, weighed
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
 from retrieval.features import CatalogueStats
 from retrieval.merge import contradicted, fold, horizon
@@ -44,16 +48,24 @@ SAID_WEIGHT = 3  # what a user says of themselves counts like three events
 
 
 class Profiler:
-    """Builds profiles of any user. `stats` and the writer belong to one state of the catalogue."""
+    """Builds profiles of any user. `stats` and the writer belong to one state of the catalogue; `crowd` gives the yardsticks of
+    the gate."""
 
     def __init__(
-        self, store: Store, embedder: Embedder, writer: Writer, stats: CatalogueStats, settings: ProfileSettings
+        self,
+        store: Store,
+        embedder: Embedder,
+        writer: Writer,
+        stats: CatalogueStats,
+        crowd: Callable[[], Crowd],
+        settings: ProfileSettings,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._topics = Topics(store, embedder)
         self._writer = writer
         self._stats = stats
+        self._crowd = crowd
         self._settings = settings
 
     async def build(self, user: str, as_of: datetime, now: datetime) -> Profile:
@@ -67,9 +79,9 @@ class Profiler:
         if previous is not None and self._unchanged(previous, seen, as_of):
             return previous
         history = self._history(user, as_of, seen)
-        written = await self._written(user, history, now)
+        written = await self._written(user, history, as_of, now)
         profile, replaced = await self._compose(user, written, history, previous, as_of)
-        profile = replace(profile, events_seen=seen)
+        profile = admit(self._store, replace(profile, events_seen=seen), self._writer.tally)
         self._keep(user, profile.statements, replaced, as_of)
         return self._store.save_profile(profile, version)
 
@@ -117,7 +129,8 @@ class Profiler:
         Use it with a Writer that has no LLM.
         """
         history = self._history(user, as_of, self._store.event_count(user, as_of))
-        found = [await self._writer.statement(g, history.items, as_of) for g in self._segments(history)]
+        judge = self._judge(user, history)
+        found = [await self._writer.statement(g, e, judge, as_of) for g, e in self._telling(history, judge)]
         profile, _ = await self._compose(user, [s for s in found if s is not None], history, None, as_of)
         return replace(profile, events_seen=len(history.events))
 
@@ -126,27 +139,45 @@ class Profiler:
         rules = SegmentRules(s.segment_similarity, s.segment_max, timedelta(days=s.segment_gap_days))
         return worth_writing(segment(history.events, history.vectors, rules), s.segment_min)
 
-    async def _written(self, user: str, history: History, now: datetime) -> list[Statement]:
-        """A statement for each segment that is worth one: from the store, or written now, all at once."""
-        segments = self._segments(history)
-        prompt, model = self._writer.prompt.ref, self._writer.model
-        known = self._store.statement_by_segment(user, [g.key for g in segments], prompt, model)
-        missing = [g for g in segments if g.key not in known]
+    def _judge(self, user: str, history: History) -> Judge:
+        meaning = partial(self._meaning, user)
+        return Judge(history.events, history.items, history.vectors, self._crowd(), self._stats, meaning)
 
-        async def write(group: Segment) -> Statement | None:
+    def _telling(self, history: History, judge: Judge) -> list[tuple[Segment, Evidence]]:
+        """The segments of which something is worth saying, and what they show. No LLM is asked, so all are judged each time;
+        those that were passed over may speak later, when more speaks for them."""
+        found = []
+        for group in self._segments(history):
+            evidence, reason = weighed(group, judge)
+            if reason:
+                self._writer.tally.dropped[reason] += 1
+            else:
+                found.append((group, evidence))
+        return found
+
+    async def _written(self, user: str, history: History, as_of: datetime, now: datetime) -> list[Statement]:
+        """A statement for each segment that is worth one: from the store, or written now, all at once."""
+        judge = self._judge(user, history)
+        told = self._telling(history, judge)
+        prompt, model = self._writer.prompt.ref, self._writer.model
+        known = self._store.statement_by_segment(user, [g.key for g, _ in told], prompt, model)
+        missing = [(g, evidence) for g, evidence in told if g.key not in known]
+
+        async def write(group: Segment, evidence: Evidence) -> Statement | None:
             """Written is kept at once, whatever becomes of the other segments."""
-            made = await self._writer.statement(group, history.items, now)
+            made = await self._writer.statement(group, evidence, judge, now)
             if made is None:
                 self._store.save_segments(user, {group.key: None}, prompt, model, now)
-            else:
+            elif rests(self._store, made, as_of):
                 self._store.save_statements([made])
             return made
 
-        fresh = await asyncio.gather(*(write(g) for g in missing), return_exceptions=True)
+        fresh = await asyncio.gather(*(write(g, e) for g, e in missing), return_exceptions=True)
         for failure in (f for f in fresh if isinstance(f, BaseException)):
             raise failure  # only now, so that none is left at work behind our back
-        found = {**known, **{g.key: f for g, f in zip(missing, fresh, strict=True) if not isinstance(f, BaseException)}}
-        return [replace(said, superseded_by=None) for g in segments if (said := found[g.key]) is not None]
+        made = {g.key: f for (g, _), f in zip(missing, fresh, strict=True) if not isinstance(f, BaseException)}
+        found = {**known, **made}
+        return [replace(said, superseded_by=None) for g, _ in told if (said := found[g.key]) is not None]
 
     def _settle(
         self, user: str, written: Sequence[Statement], history: History, as_of: datetime
@@ -172,7 +203,7 @@ class Profiler:
         lasting = [s for s in statements if s.horizon is not Horizon.ONE_OFF]
         if not lasting:
             return []
-        meaning = unit(self._vectors(lasting[0].user, lasting) - self._topics.mean())
+        meaning = self._meaning(lasting[0].user, [s.text for s in lasting])
         for row, statement in enumerate(lasting):
             if statement.evidence:
                 meaning[row] += history.topic(statement)
@@ -180,6 +211,10 @@ class Profiler:
 
     def _vectors(self, user: str, statements: Sequence[Statement]) -> Vectors:
         return CachedEmbedder(self._embedder, self._store, user).embed([s.text for s in statements])
+
+    def _meaning(self, user: str, texts: Sequence[str]) -> Vectors:
+        """(n, dim) What sentences about a user say: unit vectors around the catalogue's mean, as those of topics are."""
+        return unit(CachedEmbedder(self._embedder, self._store, user).embed(texts) - self._topics.mean())
 
     def _evidence(self, *groups: Sequence[Statement]) -> ThemeEvidence:
         statements = {s.id: s for group in groups for s in group}
@@ -243,8 +278,9 @@ class Profiler:
 
 
 def both_labels(themes: Sequence[Theme]) -> tuple[list[str], list[str]]:
-    """The names of the active likes and dislikes, each strongest first."""
-    likes, dislikes = ([t.label for t in themes if t.active and t.polarity is side] for side in Polarity)
+    """The names of the active likes and dislikes, each strongest first. What somebody is, is neither."""
+    tastes = [t for t in themes if t.active and not plain.tells(t.summary)]
+    likes, dislikes = ([t.label for t in tastes if t.polarity is side] for side in Polarity)
     return likes, dislikes
 
 

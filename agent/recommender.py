@@ -14,17 +14,19 @@ from datetime import datetime
 
 import numpy as np
 
-from agent import plain
+from agent import pii, plain
 from agent.config import RecommendSettings
+from agent.counterfactual import Counterfactual
 from agent.errors import LLMError, LLMUnsupportedError
-from agent.explain import Explainer, Grounds, from_data, grounds, spared
+from agent.explain import Explainer, from_data
+from agent.grounds import Grounds, grounds, spared
 from agent.rerank import Reranker
 from retrieval.embed import Embedder, Vectors
 from retrieval.exact import VectorIndex
 from retrieval.fusion import FusionWeights, bounded, mmr
 from retrieval.lexical import Lexical
 from retrieval.records import Candidate, Event, Item, Polarity, Profile, Recommendation, Statement
-from retrieval.search import Wants, candidates
+from retrieval.search import Wants, candidates, score
 from retrieval.segments import polarities
 from retrieval.signals import HISTORY, Signals
 from retrieval.store import Store
@@ -42,6 +44,16 @@ class Known:
     events: Mapping[str, Event]
     items: Mapping[str, Item]
     vectors: Mapping[str, Vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """What can be recommended: `what_if.pool` by prior, best first, and `top`, the diverse best of it, in the same order."""
+
+    known: Known
+    wants: Wants
+    top: Sequence[Candidate]
+    what_if: Counterfactual
 
 
 class Recommender:
@@ -65,7 +77,7 @@ class Recommender:
         self._lexical = lexical
         self._embedder = embedder
         self._reranker = reranker
-        self._explainer = explainer
+        self.explainer = explainer
         self._settings = settings
         self._weights = weights
         self._newest = newest
@@ -82,12 +94,9 @@ class Recommender:
         muted: frozenset[str],
     ) -> list[Recommendation]:
         """At most `k` items the user has not touched, best first. `muted`: theme ids that must not propose anything."""
-        known = self.known(profile)
-        popularity = self._store.popularity(until=now)
-        wants = self._wants(known, query, popularity, muted, now)
-        sources = self._index, self._lexical, signals
-        pool = candidates(wants, *sources, pool=self._settings.pool, weights=self._weights.among(signals.people))
-        top = self._diverse(pool, max(k, self._settings.rerank))
+        slate = self.slate(profile, signals, k=k, query=query, now=now, muted=muted)
+        query = pii.mask(query) if query else None  # the search is done: neither the LLM nor a reason needs more
+        known, wants, top, popularity = slate.known, slate.wants, slate.top, slate.wants.popularity
         items = self._store.items([c.item for c in top])
         until = asyncio.get_running_loop().time() + self._settings.deadline_s
         recent = list(self._store.items(wants.history[::-1][:HISTORY]).values())
@@ -101,13 +110,59 @@ class Recommender:
         found = [
             _recommendation(place, by_id[i], scores, query is not None, degraded) for place, i in enumerate(order[:k])
         ]
-        why = {i: g for i in order[:k] if (g := self._grounds(items[i], known)) is not None}
+        falls = slate.what_if.of_each(known.items)
+        why = {i: g for i in order[:k] if (g := self.grounds(items[i], known, falls[i], muted)) is not None}
         found = [replace(r, theme=_theme_of(why.get(r.item), profile) or r.theme) for r in found]
         if query:  # what is asked for is reason enough; what is known is named only where it speaks to the item
             why = {i: g for i, g in why.items() if g.shared}
         found = [from_data(r, why.get(r.item), popularity.get(r.item, 0), query) for r in found]
         found = [r if r.citations or query else self._unlike(r, items[r.item], known, popularity) for r in found]
-        return await self._phrased(profile.user, found, why, until) if explain and there else found
+        found = await self._phrased(profile.user, found, why, until) if explain and there else found
+        return self._confirmed(profile.user, found, why, popularity, query)
+
+    def slate(
+        self,
+        profile: Profile,
+        signals: Signals,
+        *,
+        k: int,
+        query: str | None,
+        now: datetime,
+        muted: frozenset[str],
+    ) -> Slate:
+        """What `recommend` chooses from, before the LLM has its say."""
+        known = self.known(profile)
+        wants = self._wants(known, query, self._store.popularity(until=now), muted, now)
+        sources, weights = (self._index, self._lexical, signals), self._weights.among(signals.people)
+        pool = candidates(wants, *sources, pool=self._settings.pool, weights=weights)
+        what_if = Counterfactual(pool, wants.history, signals, weights, wants.asked)
+        return Slate(known, wants, self._diverse(pool, max(k, self._settings.rerank)), what_if)
+
+    def ranked_with(self, slate: Slate, item: str) -> Sequence[Candidate]:
+        """The pool of `slate`, best first, with `item` among it, whoever proposes it."""
+        what_if = slate.what_if
+        if any(candidate.item == item for candidate in what_if.pool):
+            return what_if.pool
+        ids = [*(candidate.item for candidate in what_if.pool), item]
+        return score(slate.wants, ids, self._index, self._lexical, what_if.signals, what_if.weights)
+
+    def _confirmed(
+        self,
+        user: str,
+        found: list[Recommendation],
+        why: Mapping[str, Grounds],
+        popularity: Mapping[str, float],
+        query: str | None,
+    ) -> list[Recommendation]:
+        """`found` with every claim looked up in the store again: what was deleted meanwhile is cited no more."""
+        cited = [c for r in found for c in r.citations]
+        events = self._store.events_by_id(user, {e for c in cited for e in c.events})
+        items = self._store.items({*(i for c in cited for i in c.items), *(r.item for r in found)})
+
+        return [
+            self.explainer.confirmed(r, why.get(r.item), events, items, popularity.get(r.item, 0), query)
+            for r in found
+        ]
 
     async def _phrased(
         self, user: str, found: list[Recommendation], why: Mapping[str, Grounds], until: float
@@ -115,7 +170,7 @@ class Recommender:
         """The reasons in the LLM's words, or the plain ones when it takes too long."""
         try:
             async with asyncio.timeout_at(until):
-                return await self._explainer.phrase(user, found, why)
+                return await self.explainer.phrase(user, found, why)
         except TimeoutError:
             return [replace(r, degraded=(*r.degraded, "explain")) for r in found]
 
@@ -128,12 +183,6 @@ class Recommender:
         rows = self._index.vectors(sorted(items))
         vectors = {s.id: self._vector(s, events, rows) for s in profile.statements}
         return Known(profile, events, items, vectors)
-
-    def why(self, item: Item, known: Known) -> tuple[str, Grounds | None]:
-        """What speaks for an item, as a plain sentence and as evidence."""
-        found = self._grounds(item, known)
-        empty = Recommendation(item.id, 0, 0.0, {})
-        return from_data(empty, found, self._store.popularity().get(item.id, 0), None).reason, found
 
     def _vector(self, statement: Statement, events: Mapping[str, Event], rows: Mapping[str, Vectors]) -> Vectors:
         """(dim,) Where a statement points among the items: the mean of its evidence, or its own words without any."""
@@ -217,10 +266,15 @@ class Recommender:
         reason = plain.reason_spared(int(popularity.get(rec.item, 0)), statement.text)
         return replace(rec, reason=reason, citations=(citation,))
 
-    def _grounds(self, item: Item, known: Known) -> Grounds | None:
+    def grounds(
+        self, item: Item, known: Known, falls: Mapping[str, float], muted: frozenset[str] = frozenset()
+    ) -> Grounds | None:
+        """What speaks for an item; nothing that a muted theme stands on. `falls`: see agent.grounds."""
         vector = self._index.vectors([item.id]).get(item.id)
         near = {} if vector is None else {i: float(v @ vector) for i, v in known.vectors.items()}
-        return grounds(item, known.profile, near, known.events, known.items)
+        silent = {s for t in known.profile.themes if t.id in muted for s in t.statements}
+        heard = replace(known.profile, statements=tuple(s for s in known.profile.statements if s.id not in silent))
+        return grounds(item, heard, near, known.events, known.items, falls)
 
 
 def _recommendation(

@@ -19,6 +19,7 @@ from agent.llm import LLM
 from prompts import library
 from retrieval.records import Item, Polarity, Profile
 from retrieval.store import Store, content_hash
+from retrieval.trust import spoken
 
 TITLE_CHARS = 80  # a longer title is cut: the score is per token, and a sentence in place of a title is suspect
 TAKEN = 30  # titles in the list; with 5 it ranks worse (prompts/CHANGELOG.md)
@@ -55,7 +56,7 @@ class Reranker:
         tastes += [t.label for t in profile.themes if t.active and t.polarity is Polarity.LIKE]
         prefix = prompt.text(
             likes=plain.enumerate_words([plain.lower(t) for t in tastes[:LIKES]]) or "many things",
-            recent="; ".join(short(item) for item in recent[:RECENT]) or "nothing yet",
+            recent="; ".join(filter(None, map(short, recent[:RECENT]))) or "nothing yet",
         )
         neutral = await self._neutral(candidates)
         given = await titles(self._llm, prefix, candidates, prompt.ref, profile.user)
@@ -81,8 +82,15 @@ async def next_titles(llm: LLM, listed: str, candidates: Sequence[Item], user: s
 
 
 async def titles(llm: LLM, prefix: str, candidates: Sequence[Item], ref: str, user: str = "") -> list[float]:
-    """The log-likelihood per token of each candidate's title after `prefix`, which the server reads once."""
-    return await llm.likelihood([(prefix, f" {short(item)}") for item in candidates], ref=ref, user=user or None)
+    """The log-likelihood per token of each candidate's title after `prefix`, which the server reads once.
+
+    Of a title that is nothing but an attack there is nothing to score: it counts as much as the least likely one.
+    """
+    named = [place for place, item in enumerate(candidates) if short(item)]
+    pairs = [(prefix, f" {short(candidates[place])}") for place in named]
+    found = dict(zip(named, await llm.likelihood(pairs, ref=ref, user=user or None), strict=True))
+    least = min(found.values(), default=0.0)
+    return [found.get(place, least) for place in range(len(candidates))]
 
 
 def taken(items: Sequence[Item], count: int = TAKEN) -> str:
@@ -90,6 +98,8 @@ def taken(items: Sequence[Item], count: int = TAKEN) -> str:
     lines: list[str] = []
     left = TAKEN_BYTES
     for item in reversed(items[-count:]):
+        if not short(item):
+            continue
         line = f"- {short(item)}"
         left -= len(line.encode()) + 1
         if left < 0:
@@ -99,6 +109,7 @@ def taken(items: Sequence[Item], count: int = TAKEN) -> str:
 
 
 def short(item: Item) -> str:
-    """The title on one line, cut: what an item says of itself can neither fill a prompt nor add a line to it."""
-    title = " ".join(item.title.split())
+    """The title on one line, cut, without what it has to say to whoever ranks (retrieval.trust); maybe nothing is left.
+    What an item says of itself can neither fill a prompt nor add a line to it."""
+    title = " ".join(spoken(item.title).split())
     return title if len(title) <= TITLE_CHARS else title[:TITLE_CHARS].rsplit(" ", 1)[0]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.gate import rests
 from agent.recommender import Known
+from agent.standing import Standing
 from retrieval.records import Event, Item, Profile, Recommendation, Source, Statement, Theme
 from retrieval.store import Store
 
@@ -36,8 +38,20 @@ class ColdStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """A dislike that an item runs into, in words, with the features that it `shared` with what was disliked."""
+
+    text: str
+    statement: Statement
+    shared: tuple[str, ...]
+    events: tuple[Event, ...]
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
-    """The evidence: `statements` with the theme they belong to, their events, and the items of those."""
+    """The evidence: `statements` with the theme they belong to, their events, and the items of those. Of an item also what
+    counts `against` it and where it stands among what would be recommended."""
 
     target: str
     reason: str
@@ -45,6 +59,8 @@ class Why:
     themes: tuple[Theme, ...]
     events: tuple[Event, ...]
     items: tuple[Item, ...]
+    against: tuple[Objection, ...] = ()
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +73,7 @@ class Counts:
 def grounded(store: Store, profile: Profile) -> int:
     """How many statements rest on events that exist, are this user's and precede the profile's moment, read back from the
     store; what users say of themselves is ground enough."""
-    return sum(s.source is not Source.INFERRED or _rests(store, profile, s) for s in profile.statements)
-
-
-def _rests(store: Store, profile: Profile, statement: Statement) -> bool:
-    found = store.events_by_id(profile.user, statement.evidence)
-    complete = bool(statement.evidence) and len(found) == len(set(statement.evidence))
-    return complete and all(e.at <= profile.as_of for e in found.values())
+    return sum(s.source is not Source.INFERRED or rests(store, s, profile.as_of) for s in profile.statements)
 
 
 def trace(known: Known, target: str, reason: str, statement: Statement | None, cited: Sequence[str]) -> Why:

@@ -20,15 +20,18 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from agent import coldstart
+from agent import coldstart, pii
 from agent.batch import Progress, for_each
 from agent.config import Settings
 from agent.errors import LLMUnavailableError, NotFoundError, UsageError
 from agent.fitting import Fitted, Lesson, fit, forget_weights
+from agent.gate import Tally
 from agent.llm import LLM
 from agent.parts import Parts
 from agent.results import ColdStart, Counts, Failure, Recommended, Why, grounded, trace
+from agent.typed import MOST_QUERY, typed
 from agent.weights import embedder_folder
+from agent.why import why_item
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
 from retrieval.readers import ColumnMap, content_hash, read
 from retrieval.records import Event, EventKind, Item, Profile, ThemeEvent
@@ -50,6 +53,8 @@ class Service:
         self._llm = llm or LLM(settings.llm)
         self._llm.log = self._calls.append
         self._parts: Parts | None = None
+        self.tally = Tally()
+        """What the gate refused and dropped since this service was opened."""
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -149,20 +154,19 @@ class Service:
         steps = [e for e in self.store.theme_events(user) if as_of is None or e.at <= as_of]
         return profile, steps
 
-    def why(self, user: str, target: str) -> Why:
-        """The evidence behind a statement (by id), or what speaks for an item (by id), down to the events."""
+    async def why(self, user: str, target: str, *, now: datetime, k: int = 10) -> Why:
+        """The evidence behind a statement (by id); or what speaks for an item (by id) and against it, and why it is or is not
+        among the first `k` that would be recommended."""
         profile, _ = self.themes(user)
-        recommender = self._up_to_date().recommender
-        known = recommender.known(profile)
         statement = profile.statement(target)
         if statement is not None:
+            known = self._up_to_date().recommender.known(profile)
             return trace(known, target, statement.text, statement, statement.evidence)
         item = self.store.item(target)
         if item is None:
             raise NotFoundError(f"{target!r} is neither a statement of {user!r} nor an item")
-        reason, grounds = recommender.why(item, known)
-        cited = grounds.citation.events if grounds else ()
-        return trace(known, target, reason, grounds.statement if grounds else None, cited)
+        recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
+        return why_item(self.store, recommender, signals, profile, item, now=now, k=k, muted=self._muted(user))
 
     # What comes out ------------------------------------------------------------------------------------------------
 
@@ -176,23 +180,27 @@ class Service:
         self._known_user(user)
         if k < 1 or k > 100:
             raise UsageError("k must be from 1 to 100")
+        asked = typed(query or "", "the query", MOST_QUERY).replace("\n", " ") or None
         try:
             profile, missing = await self._profile_or_sketch(user, now)
-            muted = frozenset(i for i, mark in self.store.theme_marks(user).items() if mark == "muted")
+            muted = self._muted(user)
             recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
             found = await recommender.recommend(
-                profile, signals, k=k, query=(query or "").strip() or None, explain=explain, now=now, muted=muted
+                profile, signals, k=k, query=asked, explain=explain, now=now, muted=muted
             )
         finally:
             self._flush()
         found = [replace(r, degraded=(*missing, *r.degraded)) for r in found]
-        self.store.log_impressions(user, now, found, query)
+        self.store.log_impressions(user, now, found, pii.mask(asked) if asked else None)
         return Recommended(profile, tuple(found))
 
-    async def cold_start(self, text: str, *, now: datetime, k: int = 10) -> ColdStart:
-        """Recommendations for a stranger from a sentence or two about themselves. Nothing of it is stored."""
+    async def cold_start(self, text: str, *, now: datetime, k: int = 10, allow_sensitive: bool = False) -> ColdStart:
+        """Recommendations for a stranger from a sentence or two about themselves. Nothing of it is stored.
+
+        What tells of their health, faith and so on is used only with `allow_sensitive`.
+        """
         try:
-            reading = await coldstart.read(text, STRANGER, now, self._llm)
+            reading = await coldstart.read(text, STRANGER, now, self._llm, allow_sensitive=allow_sensitive)
             profile = coldstart.provisional(STRANGER, reading.statements, self._embedder, now)
             recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
             found = await recommender.recommend(
@@ -264,6 +272,9 @@ class Service:
             stored = self.store.profile(user, as_of=now)
             return (stored or await parts.sketcher.sketch(user, now)), ("profile",)
 
+    def _muted(self, user: str) -> frozenset[str]:
+        return frozenset(i for i, mark in self.store.theme_marks(user).items() if mark == "muted")
+
     def _known_user(self, user: str) -> None:
         if not self.store.has_user(user):
             raise NotFoundError(f"unknown user {user!r}", hint="ingest their events, or use cold-start for a stranger")
@@ -276,7 +287,7 @@ class Service:
 
     def _renew(self) -> Parts:
         signature = self.store.catalogue_signature()
-        self._parts = Parts(self.settings, self.store, self._embedder, self._llm, signature, self._parts)
+        self._parts = Parts(self.settings, self.store, self._embedder, self._llm, signature, self._parts, self.tally)
         return self._parts
 
     def _flush(self) -> None:

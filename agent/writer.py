@@ -1,12 +1,13 @@
 """Events to statements, statements to theme labels, themes to a portrait.
 
-The LLM sees what the evidence has in common, draws several sentences, and code chooses: what fails the guard is dropped, of
-what is left the sentence that the evidence makes most likelier wins (log-likelihood with the evidence minus without). If
-none is left, a plain sentence from the data stands in, marked `origin: fallback`.
+The LLM sees what the evidence has in common, draws several sentences, and code chooses: what fails the guard or the gate is
+dropped, of what is left the sentence that the evidence makes most likelier wins (log-likelihood with the evidence minus
+without). If none is left, a plain sentence from the data stands in, marked `origin: fallback`, and passes the gate too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,16 +15,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from agent import guard, plain
+from agent import guard, pii, plain
+from agent.entailment import Entailment
 from agent.errors import LLMOutputError, LLMUnsupportedError
+from agent.gate import Judge, Tally, supported
 from agent.llm import LLM
 from agent.protocol import Answer
 from prompts import library
 from prompts.library import Prompt
 from prompts.outputs import LabelOut, ParagraphOut, SentenceOut
-from retrieval.features import CatalogueStats, distinctive, domains, features
+from retrieval.features import CatalogueStats, distinctive, domain, domains, features
 from retrieval.merge import confidence, statement_id
 from retrieval.records import Event, EventKind, Horizon, Item, Origin, Segment, Source, Statement
+from retrieval.trust import suspicion, trusted
 
 FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
 _KINDS_LISTED = re.compile(rf"\b({guard.KINDS}), ({guard.KINDS})\b")
@@ -34,7 +38,7 @@ SLACK = 0.15  # sentences that name about as much of the evidence are compared b
 class Evidence:
     """What a segment (or several) shows: items, features best first, nouns for the kinds of things, the user's queries.
 
-    `known` are the words of the catalogue.
+    `known` are the words of the catalogue; `worth` the features of which a statement must name one (agent/gate.py).
     """
 
     items: tuple[Item, ...]
@@ -42,6 +46,7 @@ class Evidence:
     domains: tuple[str, ...]
     queries: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
+    worth: tuple[str, ...] = ()
 
     def split(self) -> tuple[list[str], list[str]]:
         """The features that are categories, and those that are tags, each best first."""
@@ -63,9 +68,20 @@ class Evidence:
         return plain.phrase(*self.split(), self.domains)
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """What the evidence is written in."""
+        return (*self.features, *self.domains, *self.queries, *(item.title for item in self.items))
+
+    @property
+    def premise(self) -> str:
+        """What an entailment model reads: what each item is, in the catalogue's words, and what the user typed."""
+        known = (f"{', '.join(features(item))} ({domain(item) or 'items'})" for item in map(trusted, self.items))
+        return ". ".join(("This person chose: " + "; ".join(known), *self.queries))
+
+    @property
     def support(self) -> guard.Support:
         """What may be said: the features, and the words that two items share. One item's own words are not a taste."""
-        counts = Counter(stem for item in self.items for stem in guard.stems([item.text, *features(item)]))
+        counts = Counter(stem for item in self.items for stem in guard.stems([trusted(item).text, *features(item)]))
         base = guard.support(
             self.features,
             texts=self.queries,
@@ -79,44 +95,62 @@ class Evidence:
 def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: CatalogueStats) -> Evidence:
     """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
     touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
-    queries = tuple(e.text for e in events if e.text and e.kind is EventKind.SEARCH)
+    searches = (e.text for e in events if e.text and e.kind is EventKind.SEARCH)
+    queries = tuple(pii.mask(text) for text in searches if not suspicion(text))
     ranked = [feature for feature, _ in distinctive(touched, stats)]
     told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
     chosen: list[str] = []
     for feature in told:
+        if any(word in feature for word in stats.unsaid):
+            continue
         if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
             chosen.append(feature)
     return Evidence(touched, tuple(chosen), tuple(domains(touched)), queries, stats.words)
 
 
+def weighed(segment: Segment, judge: Judge) -> tuple[Evidence, str]:
+    """What a segment shows, features worth saying first, and why nothing should be said of it ("" where something should)."""
+    evidence = evidence_of(segment.events, judge.items, judge.stats)
+    verdict = judge.weigh(segment, evidence.features, evidence.queries)
+    rest = (f for f in evidence.features if f not in verdict.worth)
+    return replace(evidence, features=(*verdict.worth, *rest), worth=verdict.worth), verdict.reason
+
+
 class Writer:
     """Writes with one LLM, or without any (`None`) plain sentences only.
 
-    `rejected` counts the answers that the guard refused, by check.
+    `tally` counts what was refused, by check. An entailment model, if any, is asked about each of the LLM's statements.
     """
 
-    def __init__(self, llm: LLM | None, embed: guard.EmbedTexts, stats: CatalogueStats, samples: int) -> None:
+    def __init__(
+        self,
+        llm: LLM | None,
+        embed: guard.EmbedTexts,
+        samples: int,
+        tally: Tally,
+        entailment: Entailment | None = None,
+    ) -> None:
         self._llm = llm
         self._embed = embed
-        self._stats = stats
         self._samples = samples
-        self.rejected: Counter[str] = Counter()
+        self._entailment = entailment
+        self.tally = tally
         self.prompt = library.load("write_statement")
         self.model = llm.settings.model if llm else ""
 
-    async def statement(self, segment: Segment, items: Mapping[str, Item], now: datetime) -> Statement | None:
-        """One statement about a segment, or None when its events have nothing in common that is worth saying.
+    async def statement(self, segment: Segment, evidence: Evidence, judge: Judge, now: datetime) -> Statement | None:
+        """One statement about a segment whose evidence was `weighed`, or None when even the plain sentence does not pass.
 
         Raises LLMUnavailableError; an answer that is no good is not an error but a plain sentence.
         """
-        evidence = evidence_of(segment.events, items, self._stats)
-        if not evidence.features:
-            return None
         if evidence.items:
-            words, origin = await self._phrase(segment.user, evidence)
+            words, origin = await self._phrase(segment, evidence, judge)
             text = plain.statement(segment.polarity, words)
         else:
             text, origin = plain.looking_for(evidence.features), Origin.FALLBACK
+        if origin is Origin.FALLBACK and (problem := judge.check(text, evidence.worth)):
+            self.tally.dropped[problem] += 1
+            return None
         ids = tuple(e.id for e in segment.events)
         return Statement(
             id=statement_id(segment.user, segment.polarity, text, ids),
@@ -137,18 +171,19 @@ class Writer:
             segment=segment.key,
         )
 
-    async def _phrase(self, user: str, evidence: Evidence) -> tuple[str, Origin]:
+    async def _phrase(self, segment: Segment, evidence: Evidence, judge: Judge) -> tuple[str, Origin]:
         """The phrase that names the taste: the best that the model wrote, or the plain one."""
         support = evidence.support
         answers: list[Answer[SentenceOut]] = await self._ask(
-            self.prompt, n=self._samples, user=user, notes=evidence.notes
+            self.prompt, n=self._samples, user=segment.user, notes=evidence.notes
         )
         sound: dict[str, float] = {}
         for answer in answers:
             text = _KINDS_LISTED.sub(r"\1 and \2", plain.lower(plain.tidy(answer.output.text)))
             problem = guard.check(text, support, self._embed, least_words=1)
+            problem = problem or judge.check(text, evidence.worth, evidence.texts)
             if problem:
-                self.rejected[problem] += 1
+                self.tally.refused[problem] += 1
             else:
                 sound[text] = max(answer.logprob, sound.get(text, float("-inf")))
         if not sound:
@@ -156,7 +191,21 @@ class Writer:
         named = {text: guard.coverage(text, evidence.features[:FEATURES]) for text in sound}
         most = max(named.values())
         telling = {text: sound[text] for text in sound if named[text] >= most - SLACK}
-        return await self._likeliest(telling, user), Origin.MODEL
+        best, lift = await self._likeliest(telling, evidence.notes, segment.user)
+        if problem := self._unsupported(segment, plain.statement(segment.polarity, best), lift, evidence, judge):
+            self.tally.refused[problem] += 1
+            return evidence.phrase, Origin.FALLBACK
+        return best, Origin.MODEL
+
+    def _unsupported(
+        self, segment: Segment, text: str, lift: float | None, evidence: Evidence, judge: Judge
+    ) -> str | None:
+        """Does the evidence as a whole speak for the sentence? The name of the check that says no."""
+        if not supported(judge.agreement(segment, text), lift):
+            return "unlike"
+        if self._entailment and not self._entailment.follows(evidence.premise, text):
+            return "entailment"
+        return None
 
     async def _ask(self, prompt: Prompt, *, n: int, user: str, **variables: str) -> list[Answer[Any]]:
         """The valid answers; none without an LLM, or when it wrote nothing valid. Raises LLMUnavailableError."""
@@ -165,20 +214,27 @@ class Writer:
         try:
             return await self._llm.complete(prompt, n=n, user=user, **variables)
         except LLMOutputError:
-            self.rejected["invalid"] += n
+            self.tally.refused["invalid"] += n
             return []
 
-    async def _likeliest(self, sound: Mapping[str, float], user: str) -> str:
-        """The sentence whose likelihood the evidence raises most; where the server cannot score, the likeliest."""
-        if len(sound) == 1 or self._llm is None:
-            return next(iter(sound))
-        neutral = library.load("neutral_statement")
+    async def _likeliest(self, sound: Mapping[str, float], notes: str, user: str) -> tuple[str, float | None]:
+        """The phrase whose likelihood the evidence raises most, and by how much: nats a token, of the embedded model only, as
+        the scale is another one for each model. Where the server cannot score, the likeliest."""
+        likeliest = max(sound, key=lambda text: (sound[text], text))
+        if self._llm is None:
+            return likeliest, None
         texts = sorted(sound)
+        noted, neutral = library.load("noted_statement"), library.load("neutral_statement")
+        contexts = ((noted.ref, noted.text(notes=notes)), (neutral.ref, neutral.text()))
+        asked = (
+            self._llm.likelihood([(context, f" {t}") for t in texts], ref=ref, user=user) for ref, context in contexts
+        )
         try:
-            without = await self._llm.likelihood([(neutral.text(), f" {t}") for t in texts], ref=neutral.ref, user=user)
+            known, unknown = await asyncio.gather(*asked)
         except LLMUnsupportedError:
-            without = [0.0] * len(texts)
-        return max(zip(texts, without, strict=True), key=lambda pair: (sound[pair[0]] - pair[1], pair[0]))[0]
+            return likeliest, None
+        lift, best = max((known[i] - unknown[i], text) for i, text in enumerate(texts))
+        return best, lift if self._llm.settings.embedded else None
 
     async def label(self, user: str, evidence: Evidence, taken: Sequence[str]) -> tuple[str, Origin]:
         """A short name for what `evidence` shows (one feature at least), unlike the names in `taken`."""
@@ -190,7 +246,7 @@ class Writer:
             problem = guard.check(text, support, self._embed, least_words=1, most_words=6)
             if problem is None and text.lower() not in {t.lower() for t in taken}:
                 return text, Origin.MODEL
-            self.rejected[problem or "taken"] += 1
+            self.tally.refused[problem or "taken"] += 1
         names = [plain.label(evidence.features[i : i + 2]) for i in range(len(evidence.features))]
         free = (n for n in names if n.lower() not in {t.lower() for t in taken})
         return next(free, f"{names[0]} ({len(taken) + 1})"), Origin.FALLBACK
@@ -214,7 +270,7 @@ class Writer:
             problem = _portrait_problem(answer.output.text, likes, dislikes, support, self._embed)
             if problem is None:
                 return answer.output.text.strip(), Origin.MODEL
-            self.rejected[problem] += 1
+            self.tally.refused[problem] += 1
         return plain.portrait(likes, dislikes), Origin.FALLBACK
 
 

@@ -19,7 +19,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.serve.commands.session import Home, Json, Session, column_map
+from eval.cli_reasons import explanations
+from eval.cli_robustness import robustness
+from eval.options import Candidates, Format, LLMUsers, Mapping_, Out, Protocol, Seed, Source, Systems, Users, Weights
 from eval.publish import names, publish, telling
+from eval.sensitive_cli import sensitive
 
 if TYPE_CHECKING:
     from eval.cases import System
@@ -31,26 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-Source = Annotated[Path, typer.Argument(metavar="DATASET", help="Any file or folder that ingest reads.")]
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="As for ingest; auto looks.")]
-Mapping_ = Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN,...", help="As for ingest.")]
-Seed = Annotated[int, typer.Option("--seed", help="Decides negatives, samples and order.")]
-Users = Annotated[int | None, typer.Option("--users", metavar="N", min=1, help="A sample of the users.")]
-Candidates = Annotated[
-    Path | None, typer.Option("--candidates", metavar="FILE", help="A line a user: user<TAB>item item item ...")
-]
-Protocol = Annotated[
-    str, typer.Option("--protocol", metavar="NAME", help="uniform, popularity or everything (no candidate file).")
-]
-Systems = Annotated[str | None, typer.Option("--systems", metavar="A,B,...", help="Default: all of them.")]
-LLMUsers = Annotated[
-    int, typer.Option("--llm-users", metavar="N", min=0, help="Users the LLM is asked about; 0: none.")
-]
-Weights = Annotated[
-    Path | None, typer.Option("--weights", metavar="FILE", help="For full_default; the shipped ones without.")
-]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the figures there, too, as JSON.")]
+app.command()(sensitive)
+app.command()(robustness)
 
 
 @app.command()
@@ -164,6 +150,11 @@ def profiles(
     ctx: typer.Context,
     path: Source,
     users: Annotated[int, typer.Option("--users", metavar="N", min=1, help="A sample of the users.")] = 60,
+    systems: Systems = None,
+    junk: Annotated[int, typer.Option("--junk", metavar="N", min=0, help="Junk histories of each kind.")] = 8,
+    planted: Annotated[
+        Path | None, typer.Option("--planted", metavar="FILE", help="Planted interests; default: beside DATASET.")
+    ] = None,
     seed: Seed = 0,
     source_format: Format = "auto",
     mapping: Mapping_ = None,
@@ -171,21 +162,28 @@ def profiles(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Measure profiles as a predictor.
+    """Judge written statements, ours and those of rivals.
 
-    How much likelier the next item is with the written profile, and which statements do not earn their place.
+    How many claims the evidence supports, how many interests are found, and what is said of junk; and how much likelier
+    the next item is with our profile. See docs/eval.md.
 
     \b
     Example: leitmotif eval profiles retrieval/sample
+             leitmotif eval profiles retrieval/sample --systems leitmotif --junk 0
     """
-    from eval import written
+    from eval.authors import SYSTEMS
+    from eval.profiles import Request, beside, document
 
     session = Session(ctx, as_json, home)
     shop = _workshop(session)
     with telling() as tell:
         dataset = shop.load(path, source_format, column_map(mapping or []), users, seed)
-        found = asyncio.run(written.document(shop, dataset, seed, tell))
+        request = Request(dataset, names(systems) or SYSTEMS, junk, planted or beside(path), seed)
+        found = asyncio.run(document(request, shop, tell))
     publish(session, found, out)
+
+
+app.command()(explanations)
 
 
 @app.command("cold-start")

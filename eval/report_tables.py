@@ -164,6 +164,53 @@ COLDSTART = (column("recall@10", percent), NDCG)
 STRANGERS = (*COLDSTART, USERS, column("note", lambda text: text or ""))
 RECALL_INTERVAL = column("ci95", interval, "95 % interval of the last")
 VARIANTS = (NDCG, column("calls", whole, "LLM calls"), column("tokens", whole), TIME)
+share = _known(lambda value: f"{value:.2f}")
+PROFILES = (
+    column("precision", share),
+    column("precision_ci95", lambda ends: f"{ends[0]:.2f} to {ends[1]:.2f}" if ends else NONE, "95 % interval"),
+    *(column(key, share) for key in ("recall", "specificity", "redundancy", "coverage")),
+    column("abstention_on_junk", share, "abstains on junk"),
+    column("statements_per_user", percent, "statements/user"),
+    column("llm_tokens", whole, "tokens"),
+)
+PROFILES_MORE = (
+    column("claims", whole),
+    column("supported", whole),
+    column("precision_history", share, "precision over the whole history"),
+    column("staleness_days", _known(lambda value: f"{value:.0f}"), "staleness, days"),
+    column("unique_sentences", share, "unique sentences"),
+    column("model_share", share, "written by the model"),
+    column("seconds", whole),
+    column("version", lambda text: text or NONE),
+    column("note", lambda text: text or ""),
+)
+SENSITIVE = (
+    column("histories", whole),
+    column("leaks", whole, "profiles that tell"),
+    column("share", _known(lambda value: f"{100 * value:.2f}"), "share, %"),
+    column("wilson95", lambda ends: f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}", "95 % interval"),
+    column("statements", whole),
+    column("silent", whole, "without a statement"),
+)
+ROBUSTNESS = (
+    column("attempts", whole),
+    column("success", _known(lambda value: f"{value:.1f}"), "success, %"),
+    column("wilson95", lambda ends: f"{ends[0]:.1f} to {ends[1]:.1f}" if ends else NONE, "95 % interval"),
+    column("success_undefended", _known(lambda value: f"{value:.1f}"), "undefended, %"),
+    column("rise", _known(lambda value: f"{value:+.1f}"), "places won"),
+    column("rise_undefended", _known(lambda value: f"{value:+.1f}"), "undefended"),
+    column("planted", whole),
+    column("stored", whole),
+)
+EXPLANATIONS = (
+    column("counterfactual_effect", _known(lambda value: f"{value:+.3f}"), "effect"),
+    column("counterfactual_ci95", lambda ends: f"{ends[0]:+.3f} to {ends[1]:+.3f}" if ends else NONE, "95 % interval"),
+    *(column(key, share) for key in ("precision", "recall", "specificity", "redundancy", "coverage")),
+    column("reasons", whole),
+    column("claims", whole),
+    column("unique_sentences", share, "unique sentences"),
+    column("model_words", share, "in the model's words"),
+)
 PREDICTOR = (
     column("gain_nats", lambda gain: f"{gain:+.3f}", "gain in nats"),
     column("ci95", lambda ends: f"{ends[0]:+.3f} to {ends[1]:+.3f}", "95 % interval"),

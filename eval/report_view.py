@@ -3,7 +3,7 @@
     sheet = view(json.loads(text))
 
 A result is a JSON document of `leitmotif eval`: of kind "rank" (eval.results; the kind may be left out), "recall",
-"coldstart" or "llm".
+"coldstart", "llm", "profiles" or "predictor".
 """
 
 from __future__ import annotations
@@ -163,6 +163,31 @@ def _predictor(document: Document, profiles: Mapping[str, Figures]) -> Iterator[
     yield Part("Profiles as a predictor", text, tuple(found))
 
 
+def _profiles(document: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
+    text = "What written statements claim, how much of it the user's evidence supports, and what they find."
+    more = table("Beside these", tables.PROFILES_MORE, systems, "system", words=("version", "note"))
+    yield Part("Written statements, judged", text, (table("Shares", tables.PROFILES, systems, "system"), more))
+    if "predictor" in document:
+        yield from _predictor(document, {"leitmotif": document["predictor"]})
+
+
+def _sensitive(_: Document, attributes: Mapping[str, Figures]) -> Iterator[Part]:
+    text = "Histories that tempt to conclude what a person is, and how many of the profiles say so."
+    yield Part("What profiles give away", text, (table("By attribute", tables.SENSITIVE, attributes, "attribute"),))
+
+
+def _robustness(_: Document, families: Mapping[str, Figures]) -> Iterator[Part]:
+    text = "How often hostile text reaches the top three, or what is stored."
+    yield Part("Attacks", text, (table("By family", tables.ROBUSTNESS, families, "family"),))
+
+
+def _explanations(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
+    text = (
+        "How much further the score falls without what a reason cites than without as much at random, and what is true."
+    )
+    yield Part("Reasons", text, (table("Shares", tables.EXPLANATIONS, systems, "system"),))
+
+
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:
     keys = {key for figures in channels.values() for key in figures if key.startswith("recall@")}
     return [tables.column(key, tables.percent) for key in sorted(keys, key=lambda key: (len(key), key))]
@@ -173,6 +198,10 @@ KINDS = {
     "recall": Kind("Retrieval: ", "channels", "channel", _recall, _recalls),
     "coldstart": Kind("Cold start: ", "systems", "system", _coldstart, lambda _: tables.COLDSTART),
     "llm": Kind("Language model: ", "variants", "variant", _llm, lambda _: tables.VARIANTS),
+    "profiles": Kind("Statements: ", "systems", "system", _profiles, lambda _: tables.PROFILES),
+    "sensitive": Kind("Sensitive: ", "attributes", "attribute", _sensitive, lambda _: tables.SENSITIVE),
+    "robustness": Kind("Hostile text: ", "families", "family", _robustness, lambda _: tables.ROBUSTNESS),
+    "explanations": Kind("Reasons: ", "systems", "system", _explanations, lambda _: tables.EXPLANATIONS),
     "predictor": Kind("Profiles: ", "systems", "system", _predictor, lambda _: tables.PREDICTOR),
 }
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 # The smallest p is 1 / (RESAMPLES + 1): low enough that Holm over a hundred comparisons can still find one significant.
 RESAMPLES = 10_000
@@ -74,6 +75,18 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     adjusted = np.empty_like(p)
     adjusted[rising] = np.maximum.accumulate(p[rising] * np.arange(len(p), 0, -1)).clip(max=1.0)
     return tuple(adjusted.tolist())
+
+
+def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """(low, high) of a share: `successes` of `n`. Holds where none or all are successes, too; (0, 1) for an `n` of 0.
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927. Raises ValueError
+    for more successes than tries.
+    """
+    if n == 0 and successes == 0:
+        return 0.0, 1.0
+    found = binomtest(successes, n).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def _randomisation(gains: NDArray[np.float64], seed: int, resamples: int) -> float:

@@ -5,25 +5,40 @@ The profiles live in a home of their own beside the answers, so that an interrup
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import LeitmotifError
+from agent.batch import for_each
 from agent.service import Service
 from eval import predictor
 from eval.candidates import uniform
 from eval.cases import Dataset
 from eval.results import to_json
+from eval.runner import source
 from eval.systems import Fused
 from eval.workshop import Workshop
 from retrieval.fusion import load_weights
-from retrieval.records import Profile
+from retrieval.records import Event, Profile
 
 if TYPE_CHECKING:
     from eval.rank import Tell
 
+Histories = Mapping[str, Sequence[Event]]
 BEFORE = timedelta(microseconds=1)  # a profile sees what happened before the target, not what happened with it
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Profiles by user, calls and tokens of the LLM since the home was made, and the seconds of this run."""
+
+    profiles: Mapping[str, Profile]
+    calls: int
+    tokens: int
+    seconds: float
 
 
 async def document(shop: Workshop, dataset: Dataset, seed: int, tell: Tell) -> dict[str, Any]:
@@ -40,18 +55,30 @@ async def document(shop: Workshop, dataset: Dataset, seed: int, tell: Tell) -> d
 
 async def written(shop: Workshop, dataset: Dataset, tell: Tell) -> Mapping[str, Profile]:
     """User -> the profile as of just before the target, for everybody whose profile could be built."""
-    home = shop.folder / f"profiles-{dataset.digest[:12]}"
+    return (await build(shop, dataset, tell)).profiles
+
+
+async def build(shop: Workshop, dataset: Dataset, tell: Tell, extra: Histories | None = None) -> Built:
+    """The profiles of the tested users as of just before their targets; with `extra`, those of its users instead, as of their
+    last event, in a home that holds the tested users' events too. A home belongs to the code that wrote it."""
+    kind = "junk" if extra else "profiles"
+    code = source("agent")[:8]
+    home = shop.folder / f"{kind}-{dataset.digest[:12]}-{code}"
     settings = shop.settings.model_copy(update={"home": home, "database_url": None})
-    cases = dataset.cases
+    moments = {case.user: case.at - BEFORE for case in dataset.cases}
+    known = [event for user in moments for event in dataset.train[user]]
+    if extra:
+        known += [event for events in extra.values() for event in events]
+        moments = {user: events[-1].at for user, events in extra.items()}
+    started = time.monotonic()
     with Service.open(settings) as service:
-        events = [event for case in cases for event in dataset.train[case.user]]
-        service.ingest_records([*dataset.items.values(), *events])
-        found = {}
-        for done, case in enumerate(cases, 1):
-            try:
-                found[case.user] = await service.profile(case.user, now=shop.now, as_of=case.at - BEFORE)
-            except LeitmotifError as error:
-                if error.retryable:
-                    raise
-            tell("profiles", done, len(cases))
-    return found
+        service.ingest_records([*dataset.items.values(), *known])
+
+        async def one(user: str) -> Profile:
+            return await service.profile(user, now=shop.now, as_of=moments[user])
+
+        found = await for_each(list(moments), one, partial(tell, kind))
+        totals = service.llm_totals()
+    profiles = {profile.user: profile for profile in found if isinstance(profile, Profile)}
+    tokens = totals.tokens_in + totals.tokens_out
+    return Built(profiles, totals.calls, tokens, time.monotonic() - started)

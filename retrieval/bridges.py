@@ -14,6 +14,7 @@ from scipy import sparse
 
 from retrieval.collaborative import interactions
 from retrieval.embed import Vectors
+from retrieval.pasts import Pasts
 
 Floats = NDArray[np.float64]
 
@@ -33,18 +34,24 @@ class WordLinks:
         frequency = np.asarray(words.sum(axis=0)).ravel()
         kept = np.flatnonzero(frequency >= LEAST_ITEMS)
         kept = kept[np.argsort(-frequency[kept], kind="stable")[:MOST_WORDS]]
+        self._kept = kept
         self._words = words[:, kept].tocsr()
-        self._lengths = np.maximum(np.asarray(self._words.sum(axis=1)).ravel(), 1.0)
         self._links = _links(self._words, sequences)
 
-    def scores(self, history: Sequence[int], rows: NDArray[np.intp]) -> Floats:
-        """(len(rows),) the mean association between the words of the history and those of each item; 0 is chance."""
-        spoken = np.asarray(self._words[list(history)].sum(axis=0)).ravel()
-        known = np.flatnonzero(spoken)
-        if not len(known):
-            return np.zeros(len(rows))
-        profile = spoken[known] @ self._links[known] / spoken.sum()
-        found: Floats = self._words[rows] @ profile / self._lengths[rows]
+    def scores(self, pasts: Pasts, rows: NDArray[np.intp]) -> Floats:
+        """(histories, len(rows)) the mean association between the words of a history and those of each item; 0 is chance."""
+        return self._associated(pasts, self._words[rows])
+
+    def unseen(self, pasts: Pasts, words: sparse.csr_matrix) -> Floats:
+        """The same for items that are not in the catalogue: `words` (items, vocabulary)."""
+        return self._associated(pasts, (words[:, self._kept] > 0).astype(np.float64).tocsr())
+
+    def _associated(self, pasts: Pasts, told: sparse.csr_matrix) -> Floats:
+        spoken = (self._words[pasts.rows].T @ pasts.held.T).T
+        known, lengths = np.flatnonzero(spoken.any(axis=0)), np.maximum(np.asarray(told.sum(axis=1)).ravel(), 1.0)
+        heard = np.unique(told.indices)  # of the table of links, only what can meet is read
+        profiles = spoken[:, known] @ self._links[known][:, heard] / np.maximum(spoken.sum(axis=1, keepdims=True), 1.0)
+        found: Floats = (told[:, heard] @ profiles.T).T / lengths
         return found
 
 
@@ -75,10 +82,11 @@ class VectorBridge:
         self._map = _regression(centred, long) @ np.linalg.inv(_damped(covariance, SHRINK))
 
     def scores(self, history: Vectors, items: Vectors) -> Floats:
-        """(n,) for `history` (m, dim) and `items` (n, dim), unit rows."""
-        asked = (history - self._mean).mean(axis=0) @ self._map
+        """(..., n) for `history` (..., m, dim) and `items` (n, dim), unit rows."""
+        asked = (history - self._mean).mean(axis=-2) @ self._map
         # in float32: for a whole catalogue, wider copies would cost more than the product
-        return np.asarray(items @ asked.astype(np.float32) - self._mean @ asked, dtype=np.float64)
+        found: Floats = asked.astype(np.float32) @ items.T - (asked @ self._mean)[..., None]
+        return found
 
 
 def _regression(vectors: Floats, sequences: Sequence[Sequence[int]]) -> Floats:

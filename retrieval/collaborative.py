@@ -1,10 +1,10 @@
 """What people who touched the same things also chose: counts of who took what, and four ways to read them.
 
     crowd = Collaborative(sequences, items)          # rows of items in the order in which each user first touched them
-    crowd.channels(history)["walk"]                  # (items,) a score for every item
+    crowd.channels(Pasts.of([history]), rows)["walk"]  # (1, len(rows)) a score for each of these items
 
 Every channel is linear algebra on one sparse matrix of users and items, so scoring a whole catalogue costs one or two
-passes over the interactions. Nobody is named in here: users are rows without ids.
+passes over the interactions, for several histories as for one. Nobody is named in here: users are rows without ids.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
+
+from retrieval.pasts import Pasts
 
 Floats = NDArray[np.float64]
 
@@ -51,56 +53,55 @@ class Collaborative:
         self._factors = _factors(self._touched, self._ridge)
         self._gram = self._factors.T @ self._factors
 
-    def channels(self, history: Sequence[int]) -> dict[str, Floats]:
-        """Channel -> score of every item (items,), for somebody who touched `history` (item rows, oldest first).
+    def channels(self, pasts: Pasts, rows: NDArray[np.intp]) -> dict[str, Floats]:
+        """Channel -> (histories, len(rows)) scores of some items for those who touched these histories, none of them empty.
 
-        Empty when there is no history or nobody has touched anything: then there is no opinion.
+        Empty when nobody has touched anything: then there is no opinion.
         """
-        rows = np.asarray(history, dtype=np.intp)
-        if not len(rows) or not self._touched.nnz:
+        if not self._touched.nnz:
             return {}
         return {
-            "recent": self._neighbours(rows[-RECENT:]),
-            "next": self._next(rows),
-            "walk": self._walk(rows),
-            "latent": self._latent(rows),
+            "recent": self._neighbours(pasts, rows),
+            "next": self._next(pasts, rows),
+            "walk": self._walk(pasts, rows),
+            "latent": self.latent(pasts, rows),
         }
 
-    def _neighbours(self, rows: NDArray[np.intp]) -> Floats:
+    def _neighbours(self, pasts: Pasts, rows: NDArray[np.intp]) -> Floats:
         """Item-kNN: the sum of cosines to the touched items (Sarwar et al. 2001), users weighted, all neighbours."""
-        asked = np.zeros(len(self.counts))
-        asked[rows] = self._norm[rows]
-        found: Floats = self._norm * (self._items @ (self._weight * (self._touched @ asked)))
+        asked = ((pasts.ages > 0) & (pasts.ages <= RECENT)) * self._norm[pasts.rows]
+        users = self._items[pasts.rows].T @ asked.T
+        found: Floats = (self._items[rows] @ (self._weight[:, None] * users)).T * self._norm[rows]
         return found
 
-    def _next(self, rows: NDArray[np.intp]) -> Floats:
+    def _next(self, pasts: Pasts, rows: NDArray[np.intp]) -> Floats:
         """Log of how often an item came soon after the touched ones, the latest counting most."""
-        decay = 1.0 / np.arange(len(rows), 0, -1)
-        followed: Floats = self._follows[rows].T @ decay
-        scores: Floats = np.log(followed + _FLOOR)
+        decay = np.divide(1.0, pasts.ages, out=np.zeros(pasts.ages.shape), where=pasts.ages > 0)
+        followed: Floats = self._follows[pasts.rows][:, rows].T @ decay.T
+        scores: Floats = np.log(followed.T + _FLOOR)
         return scores
 
-    def _walk(self, rows: NDArray[np.intp]) -> Floats:
+    def _walk(self, pasts: Pasts, rows: NDArray[np.intp]) -> Floats:
         """A walk item -> user -> item -> user -> item, as lift over chance: RP3-beta with beta 0.5 (Paudel et al. 2016),
         one step longer. It reaches items that share no user with the history."""
-        start = np.zeros(len(self.counts))
-        start[rows] = 1.0 / len(rows)
-        reached = self._step(self._step(start))
-        lift = reached * len(reached) * np.sqrt(self.counts.mean() * self._inverse_counts)
+        start = pasts.held / pasts.lengths * self._inverse_counts[pasts.rows]
+        users = self._share[:, None] * (self._items[pasts.rows].T @ start.T)
+        users = self._share[:, None] * (self._touched @ (self._inverse_counts[:, None] * (self._items @ users)))
+        reached = (self._items[rows] @ users).T
+        lift = reached * len(self.counts) * np.sqrt(self.counts.mean() * self._inverse_counts[rows])
         scores: Floats = np.log(lift + _LIFT_FLOOR)
         return scores
 
-    def _step(self, mass: Floats) -> Floats:
-        """From items to the users who touched them, and on to all that those touched."""
-        moved: Floats = self._items @ (self._share * (self._touched @ (mass * self._inverse_counts)))
-        return moved
-
-    def _latent(self, rows: NDArray[np.intp]) -> Floats:
-        """The user's factors are found from the history with the items' held fixed, so that strangers are served alike."""
-        touched = self._factors[rows]
+    def latent(self, pasts: Pasts, rows: NDArray[np.intp] | slice) -> Floats:
+        """(histories, len(rows)) The user's factors are found from the history with the items' held fixed, so that strangers
+        are served alike."""
+        touched = self._factors[pasts.rows]
         k = self._factors.shape[1]
-        normal = self._gram + ALPHA * touched.T @ touched + self._ridge * np.eye(k)
-        found: Floats = self._factors @ np.linalg.solve(normal, (1 + ALPHA) * touched.sum(axis=0))
+        normal = (
+            self._gram + self._ridge * np.eye(k) + ALPHA * np.stack([(touched.T * h) @ touched for h in pasts.held])
+        )
+        asked = (1 + ALPHA) * pasts.held @ touched
+        found: Floats = np.linalg.solve(normal, asked[:, :, None])[:, :, 0] @ self._factors[rows].T
         return found
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.records import Event, Item
+from retrieval.trust import trusted
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -218,8 +219,9 @@ class CachedEmbedder:
         return done.vectors
 
 
-def item_text(item: Item) -> str:
-    """The text that stands for an item: "Title. categories, tags. First two sentences"."""
+def item_text(item: Item, read: Callable[[Item], Item] = trusted) -> str:
+    """The text that stands for an item: "Title. categories, tags. First two sentences", of what `read` leaves of it."""
+    item = read(item)
     words = ", ".join(dict.fromkeys((*item.categories, *item.tags)))
     return _joined(item.title, words, _opening(item.text))
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrieval.records import Item
+from retrieval.trust import trusted
 
 DOMAINS: Mapping[str, str] = {
     "film": "films",
@@ -37,11 +38,15 @@ _LEAST_LIFT = 1.5  # a feature under half again the catalogue's share says nothi
 
 @dataclass(frozen=True, slots=True)
 class CatalogueStats:
-    """How many items there are, in how many each feature occurs, and the words that the catalogue uses."""
+    """How many items there are, in how many each feature occurs, and the words that the catalogue uses.
+
+    `unsaid` are features that nothing may be said of; whoever makes the statistics decides which.
+    """
 
     items: int
     counts: Mapping[str, int]
     words: frozenset[str] = frozenset()
+    unsaid: frozenset[str] = frozenset()
 
     def share(self, feature: str) -> float:
         """Share of the catalogue that has `feature`, smoothed so that it is never 0."""
@@ -49,7 +54,8 @@ class CatalogueStats:
 
 
 def features(item: Item) -> tuple[str, ...]:
-    """Categories and tags in lower case, each once, without those that only name the kind of thing."""
+    """Trusted categories and tags in lower case, each once, without those that only name the kind of thing."""
+    item = trusted(item)
     seen = dict.fromkeys(f.strip().lower() for f in (*item.categories, *item.tags))
     return tuple(f for f in seen if f and f not in DOMAINS)
 
@@ -63,7 +69,7 @@ def catalogue_stats(items: Iterable[Item]) -> CatalogueStats:
     counts: Counter[str] = Counter()
     words: set[str] = set()
     total = 0
-    for item in items:
+    for item in map(trusted, items):
         total += 1
         counts.update(features(item))
         words.update(_WORD.findall(f"{item.title} {item.text} {' '.join(features(item))}".lower()))

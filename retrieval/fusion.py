@@ -120,24 +120,35 @@ def zscores(values: Floats, axis: int = -1) -> NDArray[np.float64]:
 
 
 def fuse(channels: Mapping[str, Floats], weights: FusionWeights, asked: bool) -> NDArray[np.float64]:
-    """The prior of n items from the raw scores of their channels, each of shape (n,); NaN is "no opinion".
+    """The prior of n items from the raw scores of their channels, each of shape (n,); NaN is "no opinion". Where a channel
+    has several lists, (lists, n), all of the result have, and each list is scored by itself.
 
     "popular" holds counts, "fresh" 0 to 1, "dislike" the cosine to the nearest disliked theme; a channel that has no weight
     adds nothing. `asked` says that there is a query; somebody's history is known where "taste" speaks. At least one channel
     must be given.
     """
+    prior = np.zeros(np.broadcast_shapes(*(raw.shape for raw in channels.values())))
+    for part in contributions(channels, weights, asked).values():
+        prior += part
+    return prior
+
+
+def contributions(
+    channels: Mapping[str, Floats], weights: FusionWeights, asked: bool
+) -> dict[str, NDArray[np.float64]]:
+    """What each channel that has a weight adds to the prior: the parts of `fuse`."""
     gains = {name: gain * (weights.personal if asked else 1.0) for name, gain in _gains(channels, weights).items()}
     if asked:
         gains |= {"query": weights.query, "bm25": weights.query_words}
-    prior = np.zeros(len(next(iter(channels.values()))))
+    parts = {}
     for name, raw in channels.items():
         if name == "dislike":
-            prior -= weights.dislike * np.nan_to_num(raw - weights.dislike_margin, nan=0.0).clip(min=0.0)
+            parts[name] = -weights.dislike * np.nan_to_num(raw - weights.dislike_margin, nan=0.0).clip(min=0.0)
         elif name == "fresh":
-            prior += weights.fresh * np.nan_to_num(raw, nan=0.0)
+            parts[name] = weights.fresh * np.nan_to_num(raw, nan=0.0)
         elif name in gains:
-            prior += gains[name] * zscores(np.log1p(raw) if name == "popular" else raw)
-    return prior
+            parts[name] = gains[name] * zscores(np.log1p(raw) if name == "popular" else raw)
+    return parts
 
 
 def _gains(channels: Mapping[str, Floats], weights: FusionWeights) -> Mapping[str, float]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from retrieval.pasts import Pasts
 from retrieval.records import Item
+from retrieval.trust import trusted
 
 if TYPE_CHECKING:
     import bm25s
@@ -33,6 +36,7 @@ a about also am an and are as at be been but by can do don for from had has have
 liked likes love loves me my not of on or our s she so t than that the their them they this to too us very was we were
 what when which who will with you your
 """
+K1, B = 1.5, 0.75  # the defaults of bm25s
 STOP = frozenset(_STOP_WORDS.split())
 
 
@@ -66,11 +70,14 @@ class Lexical:
     `ids` are the item ids in the order of the rows of `scores`.
     """
 
-    def __init__(self, items: Iterable[Item]) -> None:
-        rows = [(item.id, tokens(_searchable(item))) for item in items]
+    def __init__(self, items: Iterable[Item], read: Callable[[Item], Item] = trusted) -> None:
+        """`read`: what of an item is read."""
+        self._read = read
+        rows = [(item.id, tokens(_searchable(read(item)))) for item in items]
         self.ids: tuple[str, ...] = tuple(item_id for item_id, _ in rows)
         self._row = {item_id: row for row, item_id in enumerate(self.ids)}
         self._bm25 = _build([words for _, words in rows])
+        self._mean_length = sum(len(words) for _, words in rows) / max(len(rows), 1)
         self._weights = _weights(self._bm25, len(rows))
         self.documents = (self._weights > 0).astype(np.float64).tocsr()
         """(items, vocabulary): 1 where an item has a word."""
@@ -95,19 +102,59 @@ class Lexical:
         ranked = sorted(found, key=lambda row: (-scores[row], self.ids[row]))
         return [(self.ids[row], float(scores[row])) for row in ranked[:k]]
 
-    def alike(self, history: Sequence[int], rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
-        """BM25 of the items in `rows` for the words of the items in `history` (rows, too), shape (len(rows),).
+    def alike(self, pasts: Pasts, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
+        """BM25 of the items in `rows` for the words of the items of each history, shape (histories, len(rows)).
 
-        A word of several items of the history counts several times, and the sum is divided by the root of their number.
+        A word of several items of a history counts several times, and the sum is divided by the root of their number.
         """
-        words = np.asarray(self._asked[list(history)].sum(axis=0)).ravel()
-        found = self._weights[np.asarray(rows, dtype=np.intp)] @ words
-        scores: NDArray[np.float64] = np.log1p(found / max(len(history), 1) ** 0.5)
-        return scores
+        return _alike(self._asked, pasts, self._weights[np.asarray(rows, dtype=np.intp)])
+
+    def unseen(self, items: Sequence[Item], read: Callable[[Item], Item] | None = None) -> Unseen:
+        """Items that are not indexed, as if they were: words that the index does not know are left out.
+
+        `read` replaces that of the index.
+        """
+        vocabulary = self._bm25.vocab_dict if self._bm25 else {}
+        texts = [tokens(_searchable((read or self._read)(item))) for item in items]
+        counts = sparse.lil_matrix((len(items), self.documents.shape[1]))
+        for row, words in enumerate(texts):
+            for word in words:
+                if (column := vocabulary.get(word)) is not None:
+                    counts[row, column] += 1
+        lengths = np.array([len(words) for words in texts], dtype=np.float64)
+        return Unseen(counts.tocsr(), _bm25(counts.tocoo(), lengths, self.documents, self._mean_length))
+
+    def alike_unseen(self, pasts: Pasts, unseen: Unseen) -> NDArray[np.float64]:
+        """`alike` for items that are not indexed."""
+        return _alike(self._asked, pasts, unseen.weights)
 
     def rows(self, item_ids: Sequence[str]) -> NDArray[np.intp]:
         """The rows of these items in `scores`; -1 for an unknown item."""
         return np.array([self._row.get(item_id, -1) for item_id in item_ids], dtype=np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Items that are not indexed: how often each has a word, and what each word adds to its BM25, (items, vocabulary)."""
+
+    counts: sparse.csr_matrix
+    weights: sparse.csr_matrix
+
+
+def _alike(asked: sparse.csr_matrix, pasts: Pasts, weights: sparse.csr_matrix) -> NDArray[np.float64]:
+    words = asked[pasts.rows].T @ pasts.held.T
+    scores: NDArray[np.float64] = np.log1p((weights @ words).T / np.sqrt(pasts.lengths))
+    return scores
+
+
+def _bm25(
+    counts: sparse.coo_matrix, lengths: NDArray[np.float64], documents: sparse.csr_matrix, mean_length: float
+) -> sparse.csr_matrix:
+    """Lucene's BM25 with the defaults of bm25s, by the frequencies of the words in `documents`."""
+    frequency = np.asarray(documents.sum(axis=0)).ravel()[counts.col]
+    rarity = np.log1p((documents.shape[0] - frequency + 0.5) / (frequency + 0.5))
+    damped = counts.data + K1 * (1 - B + B * lengths[counts.row] / max(mean_length, 1.0))
+    return sparse.csr_matrix((rarity * counts.data / damped, (counts.row, counts.col)), shape=counts.shape)
 
 
 def _searchable(item: Item) -> str:

@@ -20,14 +20,15 @@ Floats = NDArray[np.float64]
 
 
 def prior(channels: Mapping[str, NDArray[np.floating]], weights: FusionWeights, asked: bool) -> Floats:
-    """The score of n items from their raw channel scores, (n,) each: the weighted sum of z-scores, and what the trees of
-    fitted weights add for somebody whose history is known and who asked for nothing in particular."""
+    """The score of n items from their raw channel scores, (n,) or (lists, n) each: the weighted sum of z-scores, and what the
+    trees of fitted weights add for somebody whose history is known and who asked for nothing in particular."""
     score = fuse(channels, weights, asked)
     names = tuple(weights.channels)
     if not weights.trees or asked or any(name not in channels for name in names):
         return score
-    raw = np.stack([channels[name] for name in names], axis=1)[None].astype(np.float64)
-    score += np.asarray(_booster(weights.trees).predict(tree_features(names, raw)[0], num_threads=1))
+    raw = np.stack([np.broadcast_to(channels[name], score.shape) for name in names], axis=-1).astype(np.float64)
+    seen = tree_features(names, raw.reshape(-1, *raw.shape[-2:])).reshape(-1, 2 * len(names))
+    score += np.asarray(_booster(weights.trees).predict(seen, num_threads=1)).reshape(score.shape)
     return score
 
 

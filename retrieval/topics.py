@@ -15,6 +15,7 @@ from retrieval.embed import CachedEmbedder, Embedder, Vectors, event_text, unit
 from retrieval.features import features
 from retrieval.records import Event, Item
 from retrieval.store import Store
+from retrieval.trust import trusted
 
 REFIT_AT = 1.5  # the mean is taken anew when the catalogue is half again as large: else segments would shift every day
 _META = "topics.mean"
@@ -23,7 +24,8 @@ _BATCH = 1000
 
 def topic_text(item: Item) -> str:
     """The words for what an item is about: its features, or its title and text where it has none."""
-    return ", ".join(features(item)) or ". ".join(part for part in (item.title, item.text) if part.strip())
+    known = trusted(item)
+    return ", ".join(features(known)) or ". ".join(part for part in (known.title, known.text) if part.strip())
 
 
 class Topics:
@@ -46,6 +48,13 @@ class Topics:
                     event_text(events[i], None) if personal else topic_text(items[events[i].item or ""]) for i in rows
                 ]
                 found[rows] = embedder.embed(texts)
+        return self._centred(found)
+
+    def of_items(self, items: Sequence[Item]) -> Vectors:
+        """(n, dim) unit rows: what items are about, whoever touches them."""
+        return self._centred(self._catalogue.embed([topic_text(item) for item in items]))
+
+    def _centred(self, found: Vectors) -> Vectors:
         told = found.any(axis=1, keepdims=True)  # an item without words is about nothing, not about the mean's opposite
         return np.where(told, unit(found - self.mean()), found).astype(np.float32)
 

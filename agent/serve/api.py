@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from agent.coldstart import MOST_CHARS
 from agent.config import Settings
 from agent.errors import NotFoundError
-from agent.serve import health, present, rows, schemas
+from agent.serve import health, present, reasons, rows, schemas
 from agent.serve.examples import describe, documented
 from agent.serve.incoming import In
 from agent.serve.limits import LOOPBACK, PAGE_HEADERS, Limits
@@ -31,6 +31,7 @@ from agent.serve.problems import install
 from agent.serve.web import live
 from agent.serve.web.page import render
 from agent.service import Service
+from agent.typed import MOST_QUERY
 from retrieval.records import utc
 
 Clock = Callable[[], datetime]
@@ -45,6 +46,7 @@ class ColdStartIn(In):
 
     text: str = Field(min_length=1, max_length=MOST_CHARS, description="a sentence or two about oneself")
     k: int = Field(10, ge=1, le=100)
+    allow_sensitive: bool = Field(False, description="use what it tells of health, faith, age and so on, too")
 
 
 class FeedbackIn(In):
@@ -114,10 +116,11 @@ async def post_events(service: Open, now: Now, body: rows.Events) -> rows.RowsOu
 # Ids may hold slashes. This route comes first, so that an item called x/profile is not taken for another route.
 @router.get("/v1/users/{user:path}/why/{target:path}", tags=["profile"], **describe("why"))
 async def get_why(
-    service: Open, user: User, target: Annotated[str, Path(description="a statement id or an item id")]
-) -> schemas.WhyOut:
-    """The evidence behind a statement or for an item, down to the events."""
-    return schemas.WhyOut.model_validate(service.why(user, target))
+    service: Open, now: Now, user: User, target: Annotated[str, Path(description="a statement id or an item id")]
+) -> reasons.WhyOut:
+    """The evidence behind a statement, down to the events; for an item also what counts against it and why it is not
+    recommended."""
+    return reasons.WhyOut.model_validate(await service.why(user, target, now=now))
 
 
 @router.get("/v1/users/{user:path}/profile", tags=["profile"], **describe("profile"))
@@ -142,7 +145,7 @@ async def get_recommendations(
     now: Now,
     user: User,
     k: Many = 10,
-    query: Annotated[str | None, Query(max_length=1000, description="what is looked for, in words")] = None,
+    query: Annotated[str | None, Query(max_length=MOST_QUERY, description="what is looked for, in words")] = None,
     explain: Annotated[bool, Query(description="let the LLM phrase the reasons; else plain sentences")] = True,
 ) -> schemas.RecommendationsOut:
     """Items the user has not touched, best first, each with a reason that cites statements and events."""
@@ -153,7 +156,7 @@ async def get_recommendations(
 @router.post("/v1/cold-start", tags=["recommend"], **describe("cold_start"))
 async def post_cold_start(service: Open, now: Now, body: ColdStartIn) -> schemas.ColdStartOut:
     """Recommendations for a stranger from a sentence or two about themselves. Nothing of it is stored."""
-    found = await service.cold_start(body.text, now=now, k=body.k)
+    found = await service.cold_start(body.text, now=now, k=body.k, allow_sensitive=body.allow_sensitive)
     return present.cold_start(service, body.k, found)
 
 

@@ -53,6 +53,8 @@ class DemoReport:
     statements: int
     grounded_share: float
     model_share: float
+    refused: Mapping[str, int]
+    dropped: Mapping[str, int]
     themes: int
     recommendations: int
     reasons_valid_share: float
@@ -168,6 +170,8 @@ def _report(
         statements=len(statements),
         grounded_share=_share(sum(service.grounded(p.profile) for p in people), len(statements)),
         model_share=_share(sum(s.origin == "model" for s in statements), len(statements)),
+        refused=dict(service.tally.refused),
+        dropped=dict(service.tally.dropped),
         themes=sum(t.active for p in people for t in p.profile.themes),
         recommendations=len(recs),
         reasons_valid_share=_share(len(valid), len(recs)),

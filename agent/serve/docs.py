@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from typer import Context
 from typer.main import get_command
 
-from agent.serve import schemas
+from agent.serve import reasons, schemas
 from agent.serve.cli import app
 from agent.serve.commands import reports
 
@@ -48,7 +48,7 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "themes": schemas.ThemesOut,
     "recommend": schemas.RecommendationsOut,
     "cold-start": schemas.ColdStartOut,
-    "why": schemas.WhyOut,
+    "why": reasons.WhyOut,
     "feedback": schemas.FeedbackOut,
     "export": schemas.ExportOut,
     "forget": schemas.ForgetOut,

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from agent.serve import health, rows, schemas
+from agent.serve import health, reasons, rows, schemas
 from agent.serve.problems import MEDIA_TYPE, Problem
 from retrieval.records import EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
 
@@ -123,13 +123,15 @@ ANSWERS: Mapping[str, schemas.Out] = {
     "feedback": schemas.FeedbackOut(
         event=ACT.model_copy(update={"kind": EventKind.LIKE, "value": None, "text": None}), recommended=True
     ),
-    "why": schemas.WhyOut(
+    "why": reasons.WhyOut(
         target=STATEMENT.id,
         reason=STATEMENT.text,
         statements=[STATEMENT],
         themes=[THEME],
         events=[ACT],
         items=[THING],
+        against=[],
+        standing=None,
     ),
     "export": schemas.ExportOut(user="mara", tables={"events": [EVENT]}),
     "forget": schemas.ForgetOut(user="mara", rows={"events": 80, "statements": 6}, scrubbed=True),

@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agent.serve.commands.reports import DemoOut, ExcerptOut, ProfilesOut
+from agent.serve.reasons import WhyOut
 from agent.serve.schemas import (
     CitationOut,
     ColdStartOut,
@@ -25,7 +26,6 @@ from agent.serve.schemas import (
     ThemeEventOut,
     ThemeOut,
     ThemesOut,
-    WhyOut,
 )
 
 REFUSALS_SHOWN = 20
@@ -87,7 +87,7 @@ def cold_start(out: ColdStartOut) -> RenderableType:
 
 
 def why(out: WhyOut) -> RenderableType:
-    """Reason -> theme -> statement -> events -> items."""
+    """Reason -> theme -> statement -> events -> items, then what counts against it, and why not."""
     titles = {item.id: item.title for item in out.items}
     tree = Tree(Text(out.reason, style="bold"))
     themed = {s: t for t in out.themes for s in t.statements}
@@ -101,7 +101,8 @@ def why(out: WhyOut) -> RenderableType:
             leaf.add(Text("in their own words", style="dim"))
     if not out.statements:
         tree.add(Text("nothing that is known of them speaks for it", style="dim"))
-    return tree
+    more = [*(o.text for o in out.against), *([out.standing.text] if out.standing else [])]
+    return Group(tree, *more)
 
 
 def ingest(out: IngestOut) -> RenderableType:

@@ -187,17 +187,6 @@ class ColdStartOut(Out):
     degraded: list[str]
 
 
-class WhyOut(Out):
-    """The evidence behind a statement or for an item: statements, their themes, events, and the items of those."""
-
-    target: str = Field(description="the statement or item that was asked about")
-    reason: str
-    statements: list[StatementOut]
-    themes: list[ThemeOut]
-    events: list[EventOut]
-    items: list[ItemOut]
-
-
 class RefusalOut(Out):
     """A row that was not taken, and why."""
 

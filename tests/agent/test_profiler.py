@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.coldstart import read
 from agent.errors import LLMUnavailableError
 from agent.protocol import ChatRequest, RawChat
+from agent.sensitive import attribute
 from agent.service import Service
-from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Profile, ThemeEventKind
+from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Profile, Source, ThemeEventKind
 from tests.fakes import DAY, NOW, FakeLLM, act, catalogue, make_service, people
 
 NOIR = ["film-1", "film-2", "book-1", "book-2", "course-1", "course-2"]
@@ -39,6 +41,23 @@ def test_a_profile_says_what_the_events_show(service: Service) -> None:
     assert all(t.label and t.summary and t.active for t in profile.themes)
     assert profile.portrait
     assert (profile.version, profile.events_seen) == (1, 9)
+
+
+def test_what_somebody_allowed_stays_in_their_words_and_out_of_inferences(tmp_path: Path) -> None:
+    llm = FakeLLM()
+    with make_service(tmp_path, llm) as service:
+        words = "I love Christian rock. I'm Muslim."
+        said = asyncio.run(read(words, "ann", NOW - 30 * DAY, llm, allow_sensitive=True)).statements
+        service.store.save_statements(said)
+        profile = build(service)
+    texts = {s.text for s in profile.statements if s.source is Source.ASSERTED}
+    assert texts == {"Likes Christian rock", "Says “I'm Muslim”"}
+    inferred = [s for s in profile.statements if s.source is Source.INFERRED]
+    assert inferred
+    assert all(attribute(s.text) is None for s in inferred)
+    assert any("Christian rock" in t.label for t in profile.themes)
+    assert all(t.label for t in profile.themes)
+    assert "Muslim" not in profile.portrait  # what somebody is, is no interest
 
 
 def test_nothing_new_means_no_work_and_no_new_version(service: Service, llm: FakeLLM) -> None:

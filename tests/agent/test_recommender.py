@@ -12,6 +12,7 @@ import pytest
 from agent.errors import LLMUnsupportedError
 from agent.fitting import weights_file
 from agent.service import Service
+from prompts import library
 from retrieval.fusion import load_weights
 from retrieval.records import Event, EventKind, Item, Origin, Recommendation
 from retrieval.signals import CHANNELS
@@ -104,17 +105,26 @@ def test_the_parts_of_a_score_are_shown(service: Service) -> None:
     assert {"prior", "theme", "llm"} <= first.parts.keys()
 
 
+def ranked(llm: FakeLLM) -> list[str]:
+    """The texts that were scored to rank items; statements are scored, too, when they are written."""
+    noted, neutral = (
+        library.load("noted_statement").text(notes="").splitlines()[0],
+        library.load("neutral_statement").text(),
+    )
+    return [text for text in llm.scored if not text.startswith((noted, neutral))]
+
+
 def test_rerank_zero_asks_the_model_for_no_scores(tmp_path: Path, llm: FakeLLM) -> None:
     with make_service(tmp_path, llm, recommend={"rerank": 0}) as service:
         recommended = found(service, k=5)
-    assert llm.scored == []
+    assert ranked(llm) == []
     assert all("llm" not in r.parts and r.degraded == () for r in recommended)
 
 
 def test_a_weight_of_zero_asks_the_model_for_no_scores(tmp_path: Path, llm: FakeLLM) -> None:
     with make_service(tmp_path, llm, recommend={"llm_weight": 0.0}) as service:
         recommended = found(service, k=5)
-    assert llm.scored == []
+    assert ranked(llm) == []
     assert all("llm" not in r.parts and r.degraded == () for r in recommended)
 
 
@@ -126,7 +136,7 @@ def test_the_models_weight_is_the_learnt_one_unless_it_is_set(
     with make_service(tmp_path, llm) as service:
         replace(load_weights(), llm=learnt).save(weights_file(service.settings.home))
         recommended = found(service, k=5)
-    assert bool(llm.scored) is (learnt > 0)
+    assert bool(ranked(llm)) is (learnt > 0)
     assert all(("llm" in r.parts) is (learnt > 0) for r in recommended)
 
 

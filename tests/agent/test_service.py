@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from agent.errors import LLMUnavailableError, NotFoundError, UsageError
-from agent.results import Failure, Recommended
+from agent.results import Failure, Recommended, Why
 from agent.service import Service
+from agent.standing import LACKS
 from retrieval.embed import text_hash
 from retrieval.records import Event, EventKind, Origin, Polarity, Profile, Recommendation
 from retrieval.store import ErasedError
@@ -74,7 +75,7 @@ def test_an_unknown_user_is_told_everywhere(service: Service) -> None:
         lambda: asyncio.run(service.profile("nobody", now=NOW)),
         lambda: asyncio.run(service.recommend("nobody", now=NOW)),
         lambda: service.themes("nobody"),
-        lambda: service.why("nobody", "odd-one"),
+        lambda: asyncio.run(service.why("nobody", "odd-one", now=NOW)),
         lambda: service.feedback("nobody", "odd-one", "like", now=NOW),
         lambda: service.export("nobody"),
         lambda: service.forget("nobody"),
@@ -239,9 +240,13 @@ def test_two_users_may_say_the_same_at_the_same_moment(service: Service) -> None
 # --- why ------------------------------------------------------------------------------------------------------------
 
 
+def why_of(service: Service, target: str, user: str = "ann", k: int = 10) -> Why:
+    return asyncio.run(service.why(user, target, now=NOW, k=k))
+
+
 def test_a_statement_is_traced_to_the_events(service: Service) -> None:
     statement = profile_of(service).statements[0]
-    why = service.why("ann", statement.id)
+    why = why_of(service, statement.id)
     assert why.statements == (statement,)
     assert {e.id for e in why.events} == set(statement.evidence)
     assert {i.id for i in why.items} == {e.item for e in why.events}
@@ -250,7 +255,7 @@ def test_a_statement_is_traced_to_the_events(service: Service) -> None:
 
 def test_an_item_is_traced_to_what_speaks_for_it(service: Service) -> None:
     profile_of(service)
-    why = service.why("ann", "noir-course-1")
+    why = why_of(service, "noir-course-1")
     assert why.statements
     assert why.events
     assert why.reason
@@ -258,7 +263,57 @@ def test_an_item_is_traced_to_what_speaks_for_it(service: Service) -> None:
 
 def test_an_item_that_little_speaks_for_has_a_reason_too(service: Service) -> None:
     profile_of(service)
-    assert service.why("ann", "odd-one").reason
+    assert why_of(service, "odd-one").reason
+
+
+def test_what_is_disliked_counts_against_an_item_and_is_named(service: Service) -> None:
+    profile_of(service)
+    found = why_of(service, "space-course-1")
+    [objection] = found.against
+    assert objection.statement.polarity is Polarity.DISLIKE
+    assert {i.id for i in objection.items} <= {"space-film-1", "space-book-1"}
+    assert all(item.title in objection.text for item in objection.items)
+    assert all(feature in objection.text for feature in objection.shared)
+    assert why_of(service, "noir-course-1").against == ()
+
+
+def test_why_not_says_what_an_item_lacks(service: Service) -> None:
+    profile_of(service)
+    first = [r.item for r in found(service, k=2)]
+    placed = why_of(service, first[0], k=2).standing
+    assert placed is not None
+    assert placed.outcome == "recommended"
+    left = why_of(service, "odd-one", k=2).standing
+    assert left is not None
+    assert left.outcome == "unsupported"
+    assert left.rank is not None
+    assert 2 < left.rank <= left.scored
+    assert str(left.rank) in left.text
+    assert left.channel in LACKS
+
+
+def test_why_not_an_item_that_was_touched_says_what_was_done(service: Service) -> None:
+    profile_of(service)
+    standing = why_of(service, "noir-film-1").standing
+    assert standing is not None
+    assert standing.outcome == "touched"
+    assert "liked The Long Thaw" in standing.text
+
+
+def test_why_not_an_item_of_a_muted_theme_names_the_theme(service: Service) -> None:
+    profile = profile_of(service)
+    for theme in profile.themes:
+        if any("noir" in e for s in theme.statements for e in (profile.statement(s) or profile.statements[0]).evidence):
+            service.store.mark_theme("ann", theme.id, "muted", NOW)
+    why = why_of(service, "noir-course-1", k=2)
+    assert why.standing is not None
+    assert why.standing.outcome == "muted"
+    assert not {e.item for e in why.events} & {"noir-film-1", "noir-film-2", "noir-book-1", "noir-book-2"}
+
+
+def test_no_item_is_evidence_for_itself(service: Service) -> None:
+    profile_of(service)
+    assert "noir-film-1" not in {i.id for i in why_of(service, "noir-film-1").items}
 
 
 def test_every_statement_is_grounded_and_one_without_its_events_is_not(service: Service) -> None:
@@ -278,7 +333,7 @@ def test_another_users_statement_is_not_found(service: Service) -> None:
     profile_of(service, "ann")
     theirs = profile_of(service, "bob").statements[0]
     with pytest.raises(NotFoundError):
-        service.why("ann", theirs.id)
+        why_of(service, theirs.id)
 
 
 # --- cold start -----------------------------------------------------------------------------------------------------

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from agent.errors import LLMUnavailableError
-from agent.writer import Evidence, Writer, evidence_of
+from agent.gate import Tally
+from agent.writer import Evidence, Writer, evidence_of, weighed
 from retrieval.embed import HashEmbedder
 from retrieval.features import catalogue_stats
 from retrieval.records import Event, EventKind, Item, Origin, Polarity, Segment, Statement
+from tests.agent.judging import judging
 from tests.fakes import NOW, FakeLLM, act, catalogue
 
 EMBED = HashEmbedder(256).embed
@@ -24,9 +26,11 @@ HIDDEN = [act("ann", n, f"noir-{what}", EventKind.HIDE) for n, what in enumerate
 def write(
     llm: FakeLLM | None, events: list[Event] = NOIR, items: dict[str, Item] = ITEMS, says: Polarity = Polarity.LIKE
 ) -> tuple[Statement | None, Writer]:
-    writer = Writer(llm, EMBED, STATS, 4)
+    writer = Writer(llm, EMBED, 4, Tally())
     segment = Segment("key", "ann", says, tuple(events))
-    return asyncio.run(writer.statement(segment, items, NOW)), writer
+    judge = judging(events, items, catalogue_stats(items.values()))
+    evidence, reason = weighed(segment, judge)
+    return None if reason else asyncio.run(writer.statement(segment, evidence, judge, NOW)), writer
 
 
 def written(llm: FakeLLM | None, events: list[Event] = NOIR, **more: Any) -> Statement:
@@ -82,7 +86,7 @@ def test_what_the_guard_refuses_is_counted_and_replaced_by_data(llm: FakeLLM, an
     statement, writer = write(llm)
     assert statement is not None
     assert statement.origin is Origin.FALLBACK
-    assert writer.rejected == {check: 4}
+    assert writer.tally.refused == {check: 4}
     assert "mystery" in statement.text
 
 
@@ -91,7 +95,7 @@ def test_an_invalid_answer_is_repaired_once_and_then_replaced(llm: FakeLLM) -> N
     statement, writer = write(llm)
     assert statement is not None
     assert statement.origin is Origin.FALLBACK
-    assert writer.rejected["invalid"]
+    assert writer.tally.refused["invalid"]
     assert len(llm.history) == 2
 
 
@@ -110,7 +114,7 @@ def test_the_answer_that_names_more_of_the_evidence_wins(llm: FakeLLM) -> None:
 def test_between_equal_answers_the_model_is_asked_what_it_would_say_anyway(llm: FakeLLM) -> None:
     llm.enqueue({"text": "crime and mystery films"}, {"text": "mystery and crime films"})
     assert "crime" in written(llm).text
-    assert len(llm.scored) == 2
+    assert len(llm.scored) == 4  # each with the evidence and without
 
 
 def test_without_a_model_the_data_speaks() -> None:
@@ -151,7 +155,7 @@ def shown() -> Evidence:
 
 
 def label(llm: FakeLLM | None, *taken: str) -> tuple[str, Origin]:
-    return asyncio.run(Writer(llm, EMBED, STATS, 4).label("ann", shown(), taken))
+    return asyncio.run(Writer(llm, EMBED, 4, Tally()).label("ann", shown(), taken))
 
 
 def test_a_label_is_in_the_models_words_where_they_pass(llm: FakeLLM) -> None:
@@ -182,7 +186,7 @@ def test_a_label_that_invents_is_replaced_by_data(llm: FakeLLM) -> None:
 
 
 def portrait(llm: FakeLLM, likes: list[str], dislikes: list[str]) -> tuple[str, Origin]:
-    return asyncio.run(Writer(llm, EMBED, STATS, 4).portrait("ann", likes, dislikes, []))
+    return asyncio.run(Writer(llm, EMBED, 4, Tally()).portrait("ann", likes, dislikes, []))
 
 
 def test_a_portrait_in_the_models_words(llm: FakeLLM) -> None:

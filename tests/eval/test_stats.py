@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.stats import bootstrap_ci, holm, paired
+from eval.stats import bootstrap_ci, holm, paired, wilson
 
 # ndcg@10 with one relevant item takes eleven values: what the intervals are made for
 GAINS = np.append(1 / np.log2(np.arange(2, 12)), 0.0)
@@ -171,3 +171,28 @@ def test_only_the_same_users_can_be_paired() -> None:
 def test_holm_refuses_what_is_no_probability(p: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         holm([0.5, p])
+
+
+# --- a share --------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 2000), st.data())
+def test_the_interval_of_a_share_holds_the_share(n: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, n))
+    low, high = wilson(successes, n)
+    assert 0.0 <= low <= successes / n <= high <= 1.0
+
+
+def test_none_of_a_thousand_is_less_than_half_a_percent() -> None:
+    low, high = wilson(0, 1000)
+    assert low == 0.0
+    assert high == pytest.approx(0.00383, abs=1e-5)  # z² / (n + z²)
+
+
+def test_of_nothing_nothing_is_known() -> None:
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_more_successes_than_tries_are_refused() -> None:
+    with pytest.raises(ValueError, match="k"):
+        wilson(3, 2)

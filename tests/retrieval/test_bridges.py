@@ -16,6 +16,7 @@ from scipy import sparse
 from retrieval import bridges
 from retrieval.bridges import LEAST_ITEMS, RIDGE, SHRINK, VectorBridge, WordLinks
 from retrieval.embed import Vectors, unit
+from retrieval.pasts import Pasts
 
 ITEMS, WORDS = 20, 9
 
@@ -60,7 +61,7 @@ def test_words_are_scored_by_counting_pairs() -> None:
         sum(spoken[a] * links[a, b] for a in spoken for b in np.flatnonzero(row)) / spoken.total() / row.sum()
         for row in kept
     ]
-    found = WordLinks(sparse.csr_matrix(table), histories()).scores(history, np.arange(ITEMS))
+    found = WordLinks(sparse.csr_matrix(table), histories()).scores(Pasts.of([history]), np.arange(ITEMS))[0]
     assert found == pytest.approx(np.array(expected), abs=1e-6)
 
 
@@ -68,7 +69,7 @@ def test_a_word_goes_over_to_items_that_nobody_touched() -> None:
     # items: 0-2 "crime", 3-5 "snow", 6-8 "bread"; who likes crime likes snow, and nobody touched 2, 5 or 8
     table = sparse.csr_matrix(np.repeat(np.eye(3), 3, axis=0))
     links = WordLinks(table, [[0, 1, 3, 4]] * 20 + [[6, 7]] * 20)
-    snow, bread = links.scores([2], np.array([5, 8]))
+    snow, bread = links.scores(Pasts.of([[2]]), np.array([5, 8]))[0]
     assert snow > 0 > bread
 
 
@@ -76,23 +77,30 @@ def test_only_the_most_frequent_words_are_linked(monkeypatch: pytest.MonkeyPatch
     table, history = words(), [3, 8, 1]
     most = int(np.argmax(table[:, 3:].sum(axis=0))) + 3
     monkeypatch.setattr(bridges, "MOST_WORDS", 2)  # the word of all items and the next one
-    found = WordLinks(sparse.csr_matrix(table), histories()).scores(history, np.arange(ITEMS))
-    two = WordLinks(sparse.csr_matrix(table[:, [0, most]]), histories()).scores(history, np.arange(ITEMS))
+    found = WordLinks(sparse.csr_matrix(table), histories()).scores(Pasts.of([history]), np.arange(ITEMS))[0]
+    two = WordLinks(sparse.csr_matrix(table[:, [0, most]]), histories()).scores(Pasts.of([history]), np.arange(ITEMS))[
+        0
+    ]
     assert np.array_equal(found, two)
 
 
 @pytest.mark.parametrize("sequences", [[], [[]], [[0], [1], [2]]], ids=["nobody", "idle", "one item each"])
 def test_without_pairs_every_word_is_at_chance(sequences: list[list[int]]) -> None:
-    assert not WordLinks(sparse.csr_matrix(words()), sequences).scores([0, 1], np.arange(ITEMS)).any()
+    assert not WordLinks(sparse.csr_matrix(words()), sequences).scores(Pasts.of([[0, 1]]), np.arange(ITEMS))[0].any()
 
 
 @pytest.mark.parametrize("table", [np.zeros((4, 0)), np.zeros((4, 3)), np.eye(4)], ids=["empty", "unused", "all rare"])
 def test_without_shared_words_there_is_nothing_to_say(table: NDArray[np.float64]) -> None:
-    assert WordLinks(sparse.csr_matrix(table), [[0, 1, 2]]).scores([0], np.arange(4)).tolist() == [0, 0, 0, 0]
+    assert WordLinks(sparse.csr_matrix(table), [[0, 1, 2]]).scores(Pasts.of([[0]]), np.arange(4))[0].tolist() == [
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 def test_an_empty_history_says_no_word() -> None:
-    assert not WordLinks(sparse.csr_matrix(words()), histories()).scores([], np.arange(ITEMS)).any()
+    assert not WordLinks(sparse.csr_matrix(words()), histories()).scores(Pasts.of([[]]), np.arange(ITEMS))[0].any()
 
 
 def naive_bridge(items: Vectors, sequences: Sequence[Sequence[int]], history: list[int]) -> NDArray[np.float64]:
@@ -153,8 +161,8 @@ def test_the_numbering_of_the_items_does_not_matter(seed: int, renamed: list[int
     again, past = [[renamed[row] for row in one] for one in sequences], [renamed[row] for row in history]
     order = np.argsort(renamed)
     table, items = words(12, seed), vectors(12, seed)
-    before = WordLinks(sparse.csr_matrix(table), sequences).scores(history, np.arange(12))
-    after = WordLinks(sparse.csr_matrix(table[order]), again).scores(past, np.arange(12))
+    before = WordLinks(sparse.csr_matrix(table), sequences).scores(Pasts.of([history]), np.arange(12))[0]
+    after = WordLinks(sparse.csr_matrix(table[order]), again).scores(Pasts.of([past]), np.arange(12))[0]
     assert after[renamed] == pytest.approx(before, abs=1e-6)
     before = VectorBridge(items, sequences).scores(items[history], items)
     after = VectorBridge(items[order], again).scores(items[order][past], items[order])

@@ -25,6 +25,7 @@ from retrieval.collaborative import (
     Collaborative,
     interactions,
 )
+from retrieval.pasts import Pasts
 
 ITEMS = 40
 HISTORY = [7, 3, 30, 12, 25, 8, 1]  # longer than RECENT
@@ -47,8 +48,14 @@ def dense(sequences: Sequence[Sequence[int]], items: int = ITEMS) -> NDArray[np.
     return touched
 
 
+def everywhere(crowd: Collaborative, history: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    """The scores of all items for one history."""
+    found = crowd.channels(Pasts.of([history]), np.arange(len(crowd.counts)))
+    return {name: scores[0] for name, scores in found.items()}
+
+
 def channel(name: str, sequences: Sequence[Sequence[int]] = SEQUENCES) -> NDArray[np.float64]:
-    return Collaborative(sequences, ITEMS).channels(HISTORY)[name]
+    return everywhere(Collaborative(sequences, ITEMS), HISTORY)[name]
 
 
 def test_counts_are_users_per_item() -> None:
@@ -120,8 +127,8 @@ def test_the_same_histories_give_the_same_scores_twice(name: str) -> None:
 
 
 def test_the_order_within_histories_only_matters_for_next() -> None:
-    forwards = Collaborative(SEQUENCES, ITEMS).channels(HISTORY)
-    backwards = Collaborative([sequence[::-1] for sequence in SEQUENCES], ITEMS).channels(HISTORY)
+    forwards = everywhere(Collaborative(SEQUENCES, ITEMS), HISTORY)
+    backwards = everywhere(Collaborative([sequence[::-1] for sequence in SEQUENCES], ITEMS), HISTORY)
     different = {name for name in CHANNELS if not np.allclose(forwards[name], backwards[name], atol=1e-4)}
     assert different == {"next"}
 
@@ -129,19 +136,19 @@ def test_the_order_within_histories_only_matters_for_next() -> None:
 def test_a_crowd_with_two_tastes_is_told_apart_by_every_channel() -> None:
     rng = np.random.default_rng(1)
     sequences = [[int(row) + 20 * (user % 2) for row in rng.permutation(20)[:8]] for user in range(200)]
-    scores = Collaborative(sequences, ITEMS).channels([2, 5, 11])
+    scores = everywhere(Collaborative(sequences, ITEMS), [2, 5, 11])
     others = [row for row in range(20) if row not in (2, 5, 11)]
     for name in CHANNELS:
         assert np.median(scores[name][others]) > scores[name][20:].max(), name
 
 
 def test_next_knows_the_direction() -> None:
-    scores = Collaborative([[0, 1, 2]] * 9, 4).channels([1])["next"]
+    scores = everywhere(Collaborative([[0, 1, 2]] * 9, 4), [1])["next"]
     assert scores[2] > scores[0] == scores[3]
 
 
 def test_walk_reaches_what_shares_no_user_with_the_history() -> None:
-    scores = Collaborative([[0, 1], [1, 2], [3, 4]], 5).channels([0])
+    scores = everywhere(Collaborative([[0, 1], [1, 2], [3, 4]], 5), [0])
     assert scores["recent"][2] == scores["recent"][3] == 0
     assert scores["walk"][2] > scores["walk"][3]
 
@@ -149,12 +156,17 @@ def test_walk_reaches_what_shares_no_user_with_the_history() -> None:
 @pytest.mark.parametrize("sequences", [[], [[]], [[], []]], ids=["no user", "one idle user", "two"])
 def test_where_nobody_has_touched_anything_there_is_no_opinion(sequences: list[list[int]]) -> None:
     crowd = Collaborative(sequences, 3)
-    assert crowd.channels([0, 1]) == {}
+    assert everywhere(crowd, [0, 1]) == {}
     assert crowd.counts.tolist() == [0, 0, 0]
 
 
-def test_without_a_history_there_is_no_opinion() -> None:
-    assert Collaborative(SEQUENCES, ITEMS).channels([]) == {}
+def test_several_histories_get_the_scores_that_each_would_get() -> None:
+    crowd, rows = Collaborative(SEQUENCES, ITEMS), np.array([30, 2, 7])
+    several = [HISTORY, HISTORY[1:], [9], [*HISTORY[:3], 20]]
+    found = crowd.channels(Pasts.of(several), rows)
+    for place, history in enumerate(several):
+        alone = everywhere(crowd, history)
+        assert all(found[name][place] == pytest.approx(alone[name][rows]) for name in CHANNELS)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +176,7 @@ def test_without_a_history_there_is_no_opinion() -> None:
 )
 @pytest.mark.parametrize("history", [[0], [3], [2, 1, 0]], ids=["touched", "untouched", "both"])
 def test_next_to_nothing_gives_finite_scores(sequences: list[list[int]], history: list[int]) -> None:
-    scores = Collaborative(sequences, 4).channels(history)
+    scores = everywhere(Collaborative(sequences, 4), history)
     assert tuple(scores) == CHANNELS
     assert all(np.isfinite(values).all() and values.shape == (4,) for values in scores.values())
 
@@ -174,9 +186,9 @@ def test_next_to_nothing_gives_finite_scores(sequences: list[list[int]], history
 def test_the_numbering_of_the_items_does_not_matter(seed: int, renamed: list[int]) -> None:
     """But for "latent", whose random start goes by row."""
     sequences, history = histories(8, 10, 6, seed), [1, 4, 9]
-    before = Collaborative(sequences, 10).channels(history)
-    after = Collaborative([[renamed[row] for row in one] for one in sequences], 10).channels(
-        [renamed[r] for r in history]
+    before = everywhere(Collaborative(sequences, 10), history)
+    after = everywhere(
+        Collaborative([[renamed[row] for row in one] for one in sequences], 10), [renamed[r] for r in history]
     )
     for name in ("recent", "next", "walk"):
         assert after[name][renamed] == pytest.approx(before[name]), name

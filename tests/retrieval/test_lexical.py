@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.lexical import Lexical, query_tokens, tokens
+from retrieval.pasts import Pasts
 from retrieval.records import Item
 
 FILMS = [
@@ -98,21 +99,21 @@ def test_alike_adds_up_the_scores_of_every_word_of_a_history() -> None:
     said = ["knives", "out", "detective", "big", "house", "mystery", "whodunit"]
     said += ["seven", "two", "detective", "sin", "crime", "thriller"]  # "detective" of both counts twice
     expected = np.sum([lexical.scores(word) for word in said], axis=0) / np.sqrt(2)
-    assert lexical.alike(history, range(5)) == pytest.approx(np.log1p(expected))
-    assert lexical.alike(history, np.array([4, 1])) == pytest.approx(np.log1p(expected[[4, 1]]))
+    assert lexical.alike(Pasts.of([history]), range(5))[0] == pytest.approx(np.log1p(expected))
+    assert lexical.alike(Pasts.of([history]), np.array([4, 1]))[0] == pytest.approx(np.log1p(expected[[4, 1]]))
 
 
 def test_stop_words_make_nothing_alike() -> None:
     lexical = Lexical([Item("a", "the man with the hat"), Item("b", "the end of the road"), Item("c", "a hat")])
-    assert (lexical.alike([0], [0, 1, 2]) > 0).tolist() == [True, False, True]
+    assert (lexical.alike(Pasts.of([[0]]), [0, 1, 2])[0] > 0).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("items", [[], [Item("x", "!!!"), Item("y", "")], FILMS], ids=["none", "no words", "films"])
 def test_an_empty_history_is_like_nothing(items: list[Item]) -> None:
     lexical = Lexical(items)
     assert lexical.documents.shape[0] == len(items)
-    assert lexical.alike([], range(len(items))).tolist() == [0.0] * len(items)
-    assert lexical.alike([0] if items else [], []).shape == (0,)
+    assert lexical.alike(Pasts.of([[]]), range(len(items)))[0].tolist() == [0.0] * len(items)
+    assert lexical.alike(Pasts.of([[0] if items else []]), []).shape == (1, 0)
 
 
 @given(st.text(max_size=30))

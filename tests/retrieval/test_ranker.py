@@ -77,6 +77,15 @@ def test_trees_are_silent_where_they_do_not_apply() -> None:
     assert np.array_equal(prior(given, WITH_TREES, asked=True), fuse(given, plain, asked=True))
 
 
+@pytest.mark.parametrize("weights", [WEIGHTS, WITH_TREES], ids=["sum", "trees"])
+def test_several_lists_at_once_are_scored_each_by_itself(weights: FusionWeights) -> None:
+    alone = np.array([prior(channels(one), weights, asked=False) for one in RAW[:5]])
+    several = {name: RAW[:5, :, place] for place, name in enumerate(NAMES)}
+    assert prior(several, weights, asked=False) == pytest.approx(alone)
+    same = {**several, "popular": RAW[0, :, 1]}  # a channel that is the same for all
+    assert prior(same, weights, asked=False)[0] == pytest.approx(alone[0])
+
+
 def test_trees_take_channels_by_name_and_leave_others_alone() -> None:
     given = channels(RAW[0])
     expected = prior(given, WITH_TREES, asked=False)

@@ -90,6 +90,18 @@ def test_the_latest_items_of_a_long_history_count() -> None:
     assert not np.allclose(whole["taste"], SIGNALS.channels(latest[1:], IDS)["taste"])
 
 
+def test_several_histories_are_told_at_once_what_each_would_be_told() -> None:
+    long = IDS[::-1]
+    several = [long, long[:-1], ["crime01", "new", "snow02"], [], ["new"], ["bread29"]]
+    found = SIGNALS.compare(several, ["snow00", "new", "crime02"])
+    assert list(found) == list(CHANNELS)
+    for place, history in enumerate(several):
+        alone = SIGNALS.channels(history, ["snow00", "new", "crime02"])
+        for name in CHANNELS:
+            expected = alone.get(name, np.full(3, np.nan))
+            assert found[name][place] == pytest.approx(expected, rel=1e-5, abs=1e-6, nan_ok=True), name
+
+
 @pytest.mark.parametrize("candidates", [[], ["new"]], ids=["none", "unknown"])
 def test_of_no_known_item_nothing_is_said(candidates: list[str]) -> None:
     assert SIGNALS.channels(["crime01"], candidates) == {}
@@ -146,7 +158,7 @@ def test_taste_is_a_kernel_density_around_the_history_less_what_all_items_share(
 
 def test_the_kernel_prefers_a_close_match_to_a_middling_one() -> None:
     history = np.eye(2, dtype=np.float32)
-    close, middling = kernel(unit(np.array([[1.0, 0.0], [1.0, 1.0]])), history)
+    [[close, middling]] = kernel(unit(np.array([[1.0, 0.0], [1.0, 1.0]])), history, np.array([[0.5, 0.5]]))
     assert close > middling
 
 

@@ -51,12 +51,16 @@ def cold_start(
     ctx: typer.Context,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A sentence or two about oneself.")],
     k: HowMany = 10,
+    allow_sensitive: Annotated[
+        bool, typer.Option("--allow-sensitive", help="Use what they say of their health, faith, age and so on, too.")
+    ] = False,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Recommend to a stranger from a sentence or two.
 
-    From what they say about themselves. Nothing of it is stored.
+    From what they say about themselves. Nothing of it is stored. What tells of their age, gender, ethnicity, religion,
+    health, sexuality, politics, income or home is left out unless --allow-sensitive is given.
 
     \b
     Example: leitmotif cold-start "I love slow mysteries set in cold places, and I can't stand gore."
@@ -67,7 +71,7 @@ def cold_start(
     with session.service() as service:
         with progress("indexing items") as tick:
             service.prepare(tick)
-        found = asyncio.run(service.cold_start(text, now=datetime.now(UTC), k=k))
+        found = asyncio.run(service.cold_start(text, now=datetime.now(UTC), k=k, allow_sensitive=allow_sensitive))
         out = present.cold_start(service, k, found)
     session.show(out, render.cold_start(out))
 

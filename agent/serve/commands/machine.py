@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import ipaddress
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -148,12 +147,13 @@ def serve(
     import uvicorn
 
     from agent.serve.api import create_app
+    from agent.serve.logs import log_config
 
     application = create_app(session.settings)
     shown = f"[{host}]" if ":" in host else host
     out = ServeOut(url=f"http://{shown}:{port}")
     session.show(out, f"listening on {out.url}")
-    uvicorn.run(application, host=host, port=port, log_level="info", log_config=_log_config())
+    uvicorn.run(application, host=host, port=port, log_level="info", log_config=log_config())
 
 
 def demo(ctx: typer.Context, as_json: Json = False, home: Home = None) -> None:
@@ -229,12 +229,3 @@ def _refuse_taken(host: str, port: int) -> None:
 
     if not port_is_free(port, host):
         raise UsageError(f"port {port} is taken by {port_owner(port)}", hint="choose another --port")
-
-
-def _log_config() -> dict[str, Any]:
-    """uvicorn's own, but the access log on stderr too: stdout is for results."""
-    from uvicorn.config import LOGGING_CONFIG
-
-    config: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
-    config["handlers"]["access"]["stream"] = "ext://sys.stderr"
-    return config

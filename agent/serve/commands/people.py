@@ -15,7 +15,8 @@ from agent.serve import render
 from agent.serve.commands.reports import FailureOut, ProfilesOut
 from agent.serve.commands.session import Home, Json, Session, moment
 from agent.serve.progress import progress
-from agent.serve.schemas import ProfileOut, WhyOut
+from agent.serve.reasons import WhyOut
+from agent.serve.schemas import ProfileOut
 
 if TYPE_CHECKING:
     from agent.results import Failure
@@ -85,6 +86,8 @@ def _report(service: Service, found: Sequence[Profile | Failure], seconds: float
         grounded=sum(service.grounded(p) for p in profiles),
         by_model=origins.count("model"),
         by_fallback=origins.count("fallback"),
+        refused=dict(service.tally.refused),
+        dropped=dict(service.tally.dropped),
         seconds=seconds,
         users_per_hour=3600 * len(profiles) / max(seconds, 1e-6),
     )
@@ -122,9 +125,10 @@ def why(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Show the evidence for a statement or an item.
+    """Show the evidence for a statement or an item, and why not.
 
-    The statements, and the events behind them with their items.
+    The statements, and the events behind them with their items. Of an item also what counts against it, and why it is not
+    recommended.
 
     \b
     Example: leitmotif why ann s-1f0c9d2e4b6a
@@ -132,5 +136,5 @@ def why(
     """
     session = Session(ctx, as_json, home)
     with session.service() as service:
-        out = WhyOut.model_validate(service.why(user, target))
+        out = WhyOut.model_validate(asyncio.run(service.why(user, target, now=datetime.now(UTC))))
     session.show(out, render.why(out))

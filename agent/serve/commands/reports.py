@@ -27,6 +27,8 @@ class ProfilesOut(Out):
     )
     by_model: int = Field(description="of these, how many the LLM worded")
     by_fallback: int = Field(description="of these, how many are plain sentences from the data")
+    refused: dict[str, int] = Field(description="sentences of the LLM that code refused in this run, by check")
+    dropped: dict[str, int] = Field(description="segments and statements of which nothing was said or kept, by reason")
     seconds: float
     users_per_hour: float
 
@@ -82,6 +84,8 @@ class DemoOut(Out):
     statements: int
     grounded_share: float
     model_share: float = Field(description="share of the statements in the LLM's words")
+    refused: dict[str, int] = Field(description="sentences of the LLM that code refused in this run, by check")
+    dropped: dict[str, int] = Field(description="segments and statements of which nothing was said or kept, by reason")
     themes: int
     recommendations: int
     reasons_valid_share: float

@@ -183,6 +183,15 @@ def test_cold_start_understands_two_sentences(api: TestClient) -> None:
     assert wrong.errors[0].where == "body.k"
 
 
+def test_cold_start_asks_for_consent(api: TestClient) -> None:
+    text = "I love jazz. I'm Muslim."
+    refused = api.post("/v1/cold-start", json={"text": text}).json()
+    assert [i["reason"] for i in refused["ignored"]] == ["sensitive: religion; allow_sensitive keeps it"]
+    allowed = api.post("/v1/cold-start", json={"text": text, "allow_sensitive": True}).json()
+    assert "Says “I'm Muslim”" in {s["text"] for s in allowed["statements"]}
+    assert allowed["ignored"] == []
+
+
 def test_feedback_is_stored_and_marked_as_an_echo(api: TestClient) -> None:
     first = api.get("/v1/users/ann/recommendations", params={"k": 1}).json()["items"][0]["item"]
     api.app.state.clock = lambda: NOW.replace(hour=13)  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.serve import schemas
+from agent.serve import reasons, schemas
 from agent.serve.commands import reports
 from retrieval.signals import CHANNELS
 from tests.agent.planted import planted
@@ -104,9 +104,20 @@ def test_cold_start_keeps_nothing(filled: Cli) -> None:
     assert len(found.items) == 2
 
 
+def test_cold_start_keeps_what_is_sensitive_only_where_it_is_allowed(filled: Cli) -> None:
+    words = "I love jazz and piano. I love Christian rock."
+    shown = filled("cold-start", words, "-k", 2)
+    assert "sensitive: religion; allow_sensitive keeps it" in " ".join(shown.out.split())
+    found = schemas.ColdStartOut.model_validate(
+        filled("cold-start", words, "-k", 2, "--allow-sensitive", "--json").json
+    )
+    assert "Likes Christian rock" in {s.text for s in found.statements}
+    assert found.ignored == []
+
+
 def test_why_a_statement_and_why_an_item(profiled: Cli) -> None:
     statement = profiled("themes", "ann", "--json").json["statements"][0]
-    found = schemas.WhyOut.model_validate(profiled("why", "ann", statement["id"], "--json").json)
+    found = reasons.WhyOut.model_validate(profiled("why", "ann", statement["id"], "--json").json)
     assert [e.id for e in found.events] == statement["evidence"]
     tree = profiled("why", "ann", statement["id"])
     assert all(item.title in tree.out for item in found.items)

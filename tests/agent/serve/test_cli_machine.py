@@ -169,14 +169,16 @@ def test_demo_prints_its_figures(run: Cli, monkeypatch: pytest.MonkeyPatch, tmp_
     excerpt = demo.Excerpt("ann", "Likes noir.", (("Likes noir", 3, "model"),), (("Kaldvik", "Noir again."),))
     shares = {"grounded_share": 1.0, "model_share": 0.5, "reasons_valid_share": 0.9}
     counts = {"users": 3, "statements": 9, "themes": 6, "recommendations": 15, "llm_tokens": 1234, "seconds": 9.5}
+    told = {"refused": {"loop": 2}, "dropped": {"chance": 1}}
     stages, page = {"ingest": 0.5}, tmp_path / "page.html"
 
     async def pretend(settings: Settings, **_: Any) -> demo.DemoReport:
-        return demo.DemoReport(**shares, **counts, stages=stages, page=page, excerpts=(excerpt,))  # type: ignore[arg-type]
+        report = {**shares, **counts, **told, "stages": stages, "page": page, "excerpts": (excerpt,)}
+        return demo.DemoReport(**report)  # type: ignore[arg-type]
 
     monkeypatch.setattr(demo, "run", pretend)
     ran = run("demo", "--json")
-    assert ran.json == {**shares, **counts, "stages": stages, "page": str(page)}
+    assert ran.json == {**shares, **counts, **told, "stages": stages, "page": str(page)}
     assert set(reports.DemoOut.model_fields) - {"excerpts"} == set(ran.json)
     shown = run("demo").out
     assert "Likes noir  (3 events, model)" in shown
