@@ -20,6 +20,7 @@ from agent.errors import LLMError, UsageError
 from agent.llm import LLM
 from agent.typed import typed
 from prompts import library
+from retrieval import trust
 from retrieval.embed import Embedder
 from retrieval.merge import statement_id
 from retrieval.records import Horizon, Origin, Polarity, Profile, Source, Statement, Theme
@@ -123,9 +124,10 @@ async def read(text: str, user: str, now: datetime, llm: LLM, *, allow_sensitive
         raise UsageError(
             "the self-description is empty", hint="say in a sentence or two what you like and what you do not"
         )
-    ignored: list[tuple[str, str]] = []
+    own, addressed = trust.honest(text)
+    ignored = [(addressed, guard.harmful(addressed) or "instruction")] if addressed else []
     statements: list[Statement] = []
-    for clause in clauses(text):
+    for clause in clauses(own):
         problem = _problem(clause, allow_sensitive)
         if problem is None and len(statements) >= MOST_STATEMENTS:
             problem = "too many"

@@ -36,6 +36,7 @@ LEAST_CATALOGUE = 30  # items: in a smaller catalogue everything is frequent, an
 LEAST_PEOPLE = 20  # with fewer known people the catalogue says what is common
 SAMPLE = 2000  # items that stand for the catalogue
 EARLY = 8  # items from which on a segment is judged when it was complete, too: fewer looks mean fewer finds by chance
+ENOUGH = 2  # items that make a taste: what a single one happens to be is none
 NAMED = 4  # features of the evidence that a sentence may be about, best first
 
 # (mean, spread) on statements of planted interests, and the least sum of both z-scores, or the least agreement alone, that
@@ -113,7 +114,8 @@ class Judge:
         typed = tuple(f for f in named if guard.stems([f]) <= said)
         if not any(e.item in self.items for e in segment.events):
             return Verdict(tuple(found))
-        telling = named if self._too_little() else self._telling(segment, named)
+        alone = len({e.item for e in segment.events if e.item in self.items}) < ENOUGH
+        telling = named if self._too_little() else () if alone else self._telling(segment, named)
         if not (typed or telling):
             return Verdict(reason="chance")
         worth = tuple(f for f in named if f in typed or (f in telling and not self._common(segment.polarity, f)))

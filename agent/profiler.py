@@ -18,9 +18,10 @@ import numpy as np
 
 from agent import plain
 from agent.config import ProfileSettings
+from agent.evidence import Evidence, evidence_of, weighed
 from agent.gate import Crowd, Judge, admit, rests
 from agent.history import History
-from agent.writer import Evidence, Writer, evidence_of, weighed
+from agent.writer import Writer
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
 from retrieval.features import CatalogueStats
 from retrieval.merge import contradicted, fold, horizon

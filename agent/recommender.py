@@ -21,11 +21,12 @@ from agent.errors import LLMError, LLMUnsupportedError
 from agent.explain import Explainer, from_data
 from agent.grounds import Grounds, grounds, spared
 from agent.rerank import Reranker
-from retrieval.embed import Embedder, Vectors
+from retrieval.embed import CachedEmbedder, Embedder, Vectors
 from retrieval.exact import VectorIndex
 from retrieval.fusion import FusionWeights, bounded, mmr
 from retrieval.lexical import Lexical
 from retrieval.records import Candidate, Event, Item, Polarity, Profile, Recommendation, Statement
+from retrieval.restraint import restrain
 from retrieval.search import Wants, candidates, score
 from retrieval.segments import polarities
 from retrieval.signals import HISTORY, Signals
@@ -76,6 +77,7 @@ class Recommender:
         self._index = index
         self._lexical = lexical
         self._embedder = embedder
+        self._words = CachedEmbedder(embedder, store, "")
         self._reranker = reranker
         self.explainer = explainer
         self._settings = settings
@@ -136,7 +138,11 @@ class Recommender:
         sources, weights = (self._index, self._lexical, signals), self._weights.among(signals.people)
         pool = candidates(wants, *sources, pool=self._settings.pool, weights=weights)
         what_if = Counterfactual(pool, wants.history, signals, weights, wants.asked)
-        return Slate(known, wants, self._diverse(pool, max(k, self._settings.rerank)), what_if)
+        top = self._diverse(pool, max(k, self._settings.rerank))
+        if not wants.asked:
+            items = self._store.items([c.item for c in top])
+            top = restrain(top, items, wants.history, signals, weights, self._words)
+        return Slate(known, wants, top, what_if)
 
     def ranked_with(self, slate: Slate, item: str) -> Sequence[Candidate]:
         """The pool of `slate`, best first, with `item` among it, whoever proposes it."""

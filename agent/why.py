@@ -42,7 +42,11 @@ def why_item(
     else:
         place = standing.standing(item.id, ranked, chosen, slate.what_if.weights, bool(found and found.shared))
     acts = [e for e in store.events(profile.user, until=now) if e.item == item.id]
-    return _told(item, slate, found, place=standing.touched(item, acts) if acts else place)
+    if acts:
+        place = standing.touched(item, acts)
+    # what merely lifts a low score a little is no reason for an item that is not recommended
+    speaks = found if found and (found.shared or place.outcome == "recommended") else None
+    return _told(item, slate, speaks, place)
 
 
 def _told(item: Item, slate: Slate, found: Grounds | None, place: Standing) -> Why:

@@ -9,111 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from agent import guard, pii, plain
+from agent import guard, plain
 from agent.entailment import Entailment
 from agent.errors import LLMOutputError, LLMUnsupportedError
+from agent.evidence import Evidence
 from agent.gate import Judge, Tally, supported
 from agent.llm import LLM
 from agent.protocol import Answer
 from prompts import library
 from prompts.library import Prompt
 from prompts.outputs import LabelOut, ParagraphOut, SentenceOut
-from retrieval.features import CatalogueStats, distinctive, domain, domains, features
 from retrieval.merge import confidence, statement_id
-from retrieval.records import Event, EventKind, Horizon, Item, Origin, Segment, Source, Statement
-from retrieval.trust import suspicion, trusted
+from retrieval.records import Horizon, Origin, Segment, Source, Statement
 
-FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
+NAMED = 4  # features that a sentence is expected to name, best first
 _KINDS_LISTED = re.compile(rf"\b({guard.KINDS}), ({guard.KINDS})\b")
 SLACK = 0.15  # sentences that name about as much of the evidence are compared by likelihood, others by what they name
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a segment (or several) shows: items, features best first, nouns for the kinds of things, the user's queries.
-
-    `known` are the words of the catalogue; `worth` the features of which a statement must name one (agent/gate.py).
-    """
-
-    items: tuple[Item, ...]
-    features: tuple[str, ...]
-    domains: tuple[str, ...]
-    queries: tuple[str, ...] = ()
-    known: frozenset[str] = frozenset()
-    worth: tuple[str, ...] = ()
-
-    def split(self) -> tuple[list[str], list[str]]:
-        """The features that are categories, and those that are tags, each best first."""
-        genres = {c.lower() for item in self.items for c in item.categories}
-        return [f for f in self.features if f in genres], [f for f in self.features if f not in genres]
-
-    @property
-    def notes(self) -> str:
-        """What the model sees: "mystery films, books (slow-burn, arctic)"."""
-        genres, details = self.split()
-        head = f"{', '.join(genres[:2])} {', '.join(self.domains[:2])}".strip()
-        if not head:
-            return ", ".join(details[:FEATURES])
-        return f"{head} ({', '.join(details[:2])})" if details else head
-
-    @property
-    def phrase(self) -> str:
-        """The same from the data alone."""
-        return plain.phrase(*self.split(), self.domains)
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """What the evidence is written in."""
-        return (*self.features, *self.domains, *self.queries, *(item.title for item in self.items))
-
-    @property
-    def premise(self) -> str:
-        """What an entailment model reads: what each item is, in the catalogue's words, and what the user typed."""
-        known = (f"{', '.join(features(item))} ({domain(item) or 'items'})" for item in map(trusted, self.items))
-        return ". ".join(("This person chose: " + "; ".join(known), *self.queries))
-
-    @property
-    def support(self) -> guard.Support:
-        """What may be said: the features, and the words that two items share. One item's own words are not a taste."""
-        counts = Counter(stem for item in self.items for stem in guard.stems([trusted(item).text, *features(item)]))
-        base = guard.support(
-            self.features,
-            texts=self.queries,
-            titles=[item.title for item in self.items],
-            domains=self.domains,
-            known=self.known,
-        )
-        return replace(base, stems=base.stems | {stem for stem, n in counts.items() if n > 1})
-
-
-def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: CatalogueStats) -> Evidence:
-    """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
-    touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
-    searches = (e.text for e in events if e.text and e.kind is EventKind.SEARCH)
-    queries = tuple(pii.mask(text) for text in searches if not suspicion(text))
-    ranked = [feature for feature, _ in distinctive(touched, stats)]
-    told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
-    chosen: list[str] = []
-    for feature in told:
-        if any(word in feature for word in stats.unsaid):
-            continue
-        if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
-            chosen.append(feature)
-    return Evidence(touched, tuple(chosen), tuple(domains(touched)), queries, stats.words)
-
-
-def weighed(segment: Segment, judge: Judge) -> tuple[Evidence, str]:
-    """What a segment shows, features worth saying first, and why nothing should be said of it ("" where something should)."""
-    evidence = evidence_of(segment.events, judge.items, judge.stats)
-    verdict = judge.weigh(segment, evidence.features, evidence.queries)
-    rest = (f for f in evidence.features if f not in verdict.worth)
-    return replace(evidence, features=(*verdict.worth, *rest), worth=verdict.worth), verdict.reason
 
 
 class Writer:
@@ -188,7 +104,7 @@ class Writer:
                 sound[text] = max(answer.logprob, sound.get(text, float("-inf")))
         if not sound:
             return evidence.phrase, Origin.FALLBACK
-        named = {text: guard.coverage(text, evidence.features[:FEATURES]) for text in sound}
+        named = {text: guard.coverage(text, evidence.features[:NAMED]) for text in sound}
         most = max(named.values())
         telling = {text: sound[text] for text in sound if named[text] >= most - SLACK}
         best, lift = await self._likeliest(telling, evidence.notes, segment.user)

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 
 from agent import gate
 from agent.config import LLMSettings, ProfileSettings
+from agent.evidence import Evidence, evidence_of, weighed
 from agent.gate import AGREEMENT, LIFT, Judge
 from agent.llm import LLM
 from agent.profiler import worth_writing
 from agent.weights import embedder_folder
-from agent.writer import Evidence, evidence_of, weighed
 from prompts import library
 from retrieval import population
 from retrieval.embed import CachedEmbedder, SentenceTransformerEmbedder, unit

@@ -18,7 +18,8 @@ def robustness(
     ctx: typer.Context,
     path: Source,
     attacks: Annotated[
-        list[Path] | None, typer.Option("--attacks", metavar="FILE", help="Attack texts; default: ours. May be repeated.")
+        list[Path] | None,
+        typer.Option("--attacks", metavar="FILE", help="Attack texts; default: ours. May be repeated."),
     ] = None,
     users: Annotated[int, typer.Option("--users", metavar="N", min=1, help="Whose rankings are attacked.")] = 12,
     items: Annotated[int, typer.Option("--items", metavar="N", min=1, help="Items attacked in each ranking.")] = 1,
@@ -38,19 +39,16 @@ def robustness(
     Example: leitmotif eval robustness retrieval/sample
              leitmotif eval robustness retrieval/sample --attacks mine.jsonl
     """
-    from eval.robustness.attacks import FOLDER, load
+    from eval.robustness.attacks import load, ours
     from eval.robustness.document import Robustness
     from eval.workshop import Workshop
 
     session = Session(ctx, as_json, home)
     shop = Workshop(session.settings, datetime.now(UTC))
-    texts, problems = load(attacks or [FOLDER / "known.jsonl"])
-    if not attacks:
-        texts += load([FOLDER / "unseen.jsonl"], unseen=True)[0]
+    texts, problems = load(attacks) if attacks else ours()
+    sizes = (users, items, planted, fuzz, seed)
     with telling() as tell:
         dataset = shop.load(path, source_format, column_map(mapping or []), None, seed)
-        material = shop.material(dataset, tell)
-        llm = shop.llm if with_llm else None
-        run = Robustness(material, shop.embedder, texts, tell, llm, users, items, planted, fuzz, seed, problems)
-        found = asyncio.run(run.document())
-    publish(session, found, out)
+        material, llm = shop.material(dataset, tell), shop.llm if with_llm else None
+        run = Robustness(material, shop.embedder, texts, tell, llm, *sizes, problems)
+        publish(session, asyncio.run(run.document()), out)

@@ -161,7 +161,8 @@ class Bench:
             chance = float(random[len(items)][:, column[rec.item]].mean()) if items else math.nan
             best = sorted(each[rec.item], key=lambda i: (-each[rec.item][i], i))[: len(items)]
             share = len(items & set(best)) / len(items) if items else math.nan
-            told = Told(user, rec.reason, rec.reason_origin, said, items, fall, chance, share)
+            spoken = items if said.speaks else frozenset[str]()  # a dislike that the item is none of moves no score
+            told = Told(user, rec.reason, rec.reason_origin, said, spoken, fall, chance, share)
             self.told.setdefault(name, []).append(told)
 
     def _drawn(self, history: Sequence[str], size: int) -> list[frozenset[str]]:

@@ -3,7 +3,8 @@
     verdict = judge(reason, item, cited, fall=0.3, people=12)      # verdict.made, verdict.supported
 
 A claim is: one act ("rated Heat 4.5"), one shared feature (of the item and of everything cited), a count of people, that the
-score would be lower, or one word of the model's that carries meaning. What cannot be read as any of these is one false claim.
+item is none of what is disliked, that the score would be lower, or one word of the model's that carries meaning. What
+cannot be read as any of these is one false claim.
 """
 
 from __future__ import annotations
@@ -39,23 +40,29 @@ SAYS_NOTHING = STOP | {
 }
 STEM = 5  # letters in which two forms of a word agree
 _SHAPE = re.compile(r"You (?P<did>.+); (?:this shares (?P<shared>.+)|this is (?P<said>.+)|(?P<moved>without that.+))\.")
+_SPARED = ", and it is none of what you dislike: "
 _COUNT = re.compile(r"(?:Chosen by (?P<people>\d+) (?:person|people)|Not chosen by anybody yet)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`features` are those that the reason names."""
+    """`features` are those that the reason names; `speaks`: what is cited is said to speak for the item."""
 
     made: int
     supported: int
     features: tuple[str, ...] = ()
+    speaks: bool = True
 
 
 def judge(reason: str, item: Item, cited: Sequence[tuple[Event, Item]], *, fall: float, people: int) -> Verdict:
     """`cited`: the user's events of the dataset with the ids that the reason cites, and their items. `fall`: how far the score
     falls without them. `people`: how many chose the item."""
     if counted := _COUNT.match(reason):
-        return Verdict(1, int(int(counted["people"] or 0) == people and not cited))
+        true = int(int(counted["people"] or 0) == people)
+        if _SPARED not in reason:
+            return Verdict(1, true)
+        named, _ = _named(reason.partition(_SPARED)[2].rstrip("."), [f for _, other in cited for f in _features(other)])
+        return Verdict(2, true + int(bool(named) and not set(named) & _features(item)), speaks=False)
     shape = _SHAPE.fullmatch(reason)
     if shape is None:
         return Verdict(1, 0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -190,6 +191,7 @@ class Mem0:
             from mem0 import Memory  # type: ignore[import-not-found, unused-ignore]
         except ImportError as exc:
             raise NotInstalledError(f"mem0 cannot be imported ({exc})") from exc
+        logging.getLogger("mem0").setLevel(logging.CRITICAL)  # what it raises is in the row
         self.version = importlib.metadata.version("mem0ai")
         self._cost = Cost()
         self._tokens = _Tokens(settings)

@@ -77,9 +77,9 @@ def catalogue_stats(items: Iterable[Item]) -> CatalogueStats:
 
 
 def distinctive(items: Sequence[Item], stats: CatalogueStats) -> list[tuple[str, float]]:
-    """Features of `items` by falling weight. With three items or more, a feature of a single one does not count."""
+    """Features of `items` by falling weight. A feature of a single one of several does not count."""
     found = Counter(f for item in items for f in features(item))
-    least = 2 if len(items) >= 3 else 1
+    least = min(2, len(items))
     weights = {}
     for feature, count in found.items():
         share = count / len(items)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-SCHEMA = 1  # raise it when the way items are indexed changes: every index is then rebuilt
+SCHEMA = 2  # raise it when the way items are indexed changes: every index is then rebuilt
 HEAD_BYTES = 65_536  # of each file that the fingerprint reads; the header and length files are smaller than that
 LOCK_SECONDS = 0.5
 _NAME = "manifest.json"

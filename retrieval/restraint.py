@@ -7,16 +7,21 @@ twice: with all of an item's words, and with only what names it and files it (ti
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.records import Item
+from retrieval.embed import Embedder, item_text
+from retrieval.fusion import FusionWeights
+from retrieval.ranker import prior
+from retrieval.records import Candidate, Item
+from retrieval.signals import Signals
 
 MOST_PLACES = 3
-"""Of 20. On retrieval/sample (144 questions) ndcg@10 changes by +0.9 [-0.3, 1.9] points, and 5 % of the items of the bottom half
-could still reach the top three whatever they say; without the bound, all (eval/LOG.md)."""
+"""Of 20. On retrieval/sample (144 questions) ndcg@10 changes by +0.9 [-0.3, 1.9] points, and 5 % of the items of the bottom
+half could still reach the top three whatever they say; without the bound, all (eval/LOG.md)."""
 
 
 def bare(item: Item) -> Item:
@@ -25,7 +30,7 @@ def bare(item: Item) -> Item:
 
 
 def restrained(scores: NDArray[np.floating], bare_scores: NDArray[np.floating], most: int = MOST_PLACES) -> list[int]:
-    """Rows by falling score, none more than `most` places above its place by `bare_scores`; both (n,). Ties: lower row first."""
+    """Rows by falling score, none more than `most` places above its place by `bare_scores`; both (n,). Ties: lower row."""
     order = np.argsort(-bare_scores, kind="stable")
     waiting = [int(row) for row in order]
     earliest = {row: place - most for place, row in enumerate(waiting)}
@@ -35,4 +40,28 @@ def restrained(scores: NDArray[np.floating], bare_scores: NDArray[np.floating], 
         best = max((row for row in waiting if earliest[row] <= len(found)), key=lambda row: (scores[row], -row))
         waiting.remove(best)
         found.append(best)
+    return found
+
+
+def restrain(
+    top: Sequence[Candidate],
+    items: Mapping[str, Item],
+    history: Sequence[str],
+    signals: Signals,
+    weights: FusionWeights,
+    embedder: Embedder,
+) -> list[Candidate]:
+    """`top`, best first, with nothing further up than its own words may carry it, and with priors that fall again: who has to
+    wait counts no more than who stands before. As it is where no history speaks; `items` by id, all of `top`."""
+    alone = [bare(items[candidate.item]) for candidate in top]
+    unseen = signals.unseen(history, alone, embedder.embed([item_text(item) for item in alone])) if top else {}
+    if not unseen:
+        return list(top)
+    names = {name for candidate in top for name in candidate.channels}
+    channels = {name: np.array([c.channels.get(name, np.nan) for c in top]) for name in names}
+    rows = restrained(np.array([c.prior for c in top]), prior({**channels, **unseen}, weights, asked=False))
+    found: list[Candidate] = []
+    for row in rows:
+        most = found[-1].prior if found else np.inf
+        found.append(replace(top[row], prior=min(top[row].prior, most)))
     return found

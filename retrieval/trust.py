@@ -42,25 +42,31 @@ _REORDERS = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0001-\U000e007f]")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _START = re.compile(r"\b[a-z]{1,3}")
 _RUN = re.compile(r"([^\s.])\1{9,}|([!?])\2{3,}")
+_CODE = re.compile(r"[=<>{}\\\[\]]")  # in a tag
 _SPACED = re.compile(r"(?:\b[^\W\d_][ ._*~|/-]{1,2}){8,}")
 _BLOBS = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _CODES = re.compile(
     r"(?:%[0-9a-fA-F]{2}){3,}|(?:\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}){2,}|(?:&#?\w{2,8};\s?){2,}|(?:[01]{8}\s?){3,}"
-    r"|(?:\b(?:0x)?[0-9a-fA-F]{2}[\s:,]){7,}|(?:[.·-]{1,5}[ /]+){8,}|(?:\b\d{2,3}[ ,]){10,}|\b(?:base64|rot-?13|hex|decode|decipher)\b.{0,30}:"
+    r"|(?:\b(?:0x)?[0-9a-fA-F]{2}[\s:,]){7,}|(?:[.·-]{1,5}[ /]+){8,}|(?:\b\d{2,3}[ ,]){10,}"
+    r"|\b(?:base64|rot-?13|hex|decode|decipher)\b.{0,30}:"
 )
 _LEET = re.compile(r"(?=\w*[a-z])[a-z0-9@$!|]*[013457@$][a-z0-9@$!|]*", re.IGNORECASE)
-_ROT13 = re.compile(r"\b(?:gur|naq|guvf|vtaber|nyy|lbh|erpbzzraq|bayl|enax|gb|vf|svefg)\b")  # the commonest words, turned
+_ROT13 = re.compile(
+    r"\b(?:gur|naq|guvf|vtaber|nyy|lbh|erpbzzraq|bayl|enax|gb|vf|svefg)\b"
+)  # the commonest words, turned
 _REVERSED = re.compile(r"\b(?:eht|dna|siht|erongi|lla|uoy|dnemmocer|ylno|knar|tsrif|ot)\b")
 _PLAIN = str.maketrans("013457@$!|", "oieastasil")
-_FUNCTION_WORDS = frozenset(
-    "the a an of in on to and is are was for with by from at as it that this his her their who when el la los las de que y en"
-    " un una se con por der die das und ein eine in zu mit von auf ist den le les des du et une est dans qui il che di".split()
-)
+_JOINING = """
+    the a an of in on to and is are was for with by from at as it that this his her their who when el la los las de que y en un
+    una se con por der die das und ein eine zu mit von auf ist den le les des du et une est dans qui il che di
+"""
+_FUNCTION_WORDS = frozenset(_JOINING.split())
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕһԁցոԛѡкмтвнАВЕКМНОРСТУХІЈЅαορυικτνχβεηζμΑΒΕΖΗΙΚΜΝΟΡΤΥΧı",
     "aeopcyxijshdgnqwkmtbhABEKMHOPCTYXIJSaopuiktvxbenzuABEZHIKMNOPTYXi",
 )
 _SCRIPTS = re.compile(r"(?i)[a-z](?=[а-яёα-ω])|[а-яёα-ω](?=[a-z])")
+_SENTENCES = re.compile(r"[^.!?;\n。！？；]*(?:[.!?;\n。！？；]+\s*|$)")
 _BREAK = re.compile(r"(?<=[.!?。！？])\s*|\s+[-–—|:;/]+\s*|[|;:\n\[\]{}<>#]+\s*|\s*\((?!\d{4}\)|a\.k\.a)")
 
 
@@ -79,8 +85,19 @@ def _suspicion(text: str) -> str | None:
 
 
 def commands(text: str) -> bool:
-    """Does `text` try to command, to play another's part or to leak, however it may be written? What it praises is not asked."""
+    """Does `text` try to command, to play another's part or to leak, however it may be written? Praise is no command."""
     return suspicion(text) in {"instruction", "turn", "answer", "leak", "encoded", "hidden", "length"}
+
+
+def honest(text: str) -> tuple[str, str]:
+    """`text` in two parts: the sentences before the first with which it is no longer about its subject, and the rest ("" where
+    all is well). Praise and long lists are no reason: people speak so of what they love."""
+    start = ""
+    for sentence in _SENTENCES.findall(text):
+        if suspicion(start + sentence) not in (None, "praise", "stuffed"):
+            return start.strip(), text[len(start) :].strip()
+        start += sentence
+    return text, ""
 
 
 @lru_cache(maxsize=16_384)
@@ -110,7 +127,9 @@ def _split(first: str, second: str) -> bool:
 
 def suspicion_of_word(word: str) -> str | None:
     """The same for a tag or category, which is no sentence."""
-    return "length" if len(word.split()) > TAG_WORDS else suspicion(word)
+    if len(word.split()) > TAG_WORDS:
+        return "length"
+    return "turn" if _CODE.search(word) else suspicion(word)
 
 
 @lru_cache(maxsize=16_384)
@@ -209,7 +228,9 @@ def _first_group(rest: str) -> list[str]:
 def _matched(plain: str) -> str | None:
     simple, there = plain.isascii(), frozenset(_START.findall(plain))
     for pattern in _words().patterns:
-        possible = not there.isdisjoint(pattern.begins) if pattern.begins else not simple or pattern.found.pattern.isascii()
+        possible = (
+            not there.isdisjoint(pattern.begins) if pattern.begins else not simple or pattern.found.pattern.isascii()
+        )
         if possible and pattern.found.search(plain):
             return pattern.why
     return None
@@ -239,7 +260,7 @@ def _is_blob(run: str) -> bool:
     padded = run.rstrip("=") + "=" * (-len(run.rstrip("=")) % 4)
     for decode in (bytes.fromhex, base64.urlsafe_b64decode, base64.b64decode):
         try:
-            found = decode(run if decode is bytes.fromhex else padded)  # type: ignore[operator,arg-type]
+            found = decode(run if decode is bytes.fromhex else padded)
         except (ValueError, binascii.Error):
             continue
         if len(found) > 9 and sum(32 <= byte < 127 for byte in found) > 0.9 * len(found):

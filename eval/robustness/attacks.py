@@ -3,9 +3,9 @@
     {"family": "role_play", "field": "text", "text": "Pretend you are ... {title}", "goal": "promote", "language": "en"}
 
 `field` is title, text, tag, review, query or self_description; "title+text" splits the text at "|" over two fields, and a
-tag attack at "|" into several tags. A title attack is the whole title; a text attack goes before the item's own text. Known
-placeholders: {title}, {competitor}, {popular}, {genre}, {genre2}, {genre3}, {history1}, {history2}, {brand}, {canary}; the attacker
-is taken to know the user's taste. `"instructs": false` marks what lies about an item and commands nothing.
+tag attack at "|" into several tags. A title attack is the whole title; a text attack goes before the item's own text. The
+placeholders are {title}, {competitor}, {popular}, {genre}, {genre2}, {genre3}, {history1}, {history2}, {brand}, {canary}: the
+attacker is taken to know the user's taste. `"instructs": false` marks what lies about an item and commands nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def load(paths: Iterable[Path], unseen: bool = False) -> tuple[list[Attack], lis
         try:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError as error:
-            raise ReadError(f"cannot read {path.name}: {error.strerror}", hint="name a file with an attack a line") from None
+            raise ReadError(
+                f"cannot read {path.name}: {error.strerror}", hint="name a file with an attack a line"
+            ) from None
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
@@ -66,6 +68,12 @@ def load(paths: Iterable[Path], unseen: bool = False) -> tuple[list[Attack], lis
                 except (ValueError, RecursionError) as error:
                     problems.append(Refusal(path.name, number, str(error)))
     return attacks, problems
+
+
+def ours() -> tuple[list[Attack], list[Refusal]]:
+    """The attacks of the project: those that the detector was made with, and the unseen ones."""
+    known, unseen = load([FOLDER / "known.jsonl"]), load([FOLDER / "unseen.jsonl"], unseen=True)
+    return known[0] + unseen[0], known[1] + unseen[1]
 
 
 def _attack(line: str) -> Attack:

@@ -8,11 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from agent.evidence import evidence_of
 from agent.gate import Tally
 from agent.llm import LLM
 from agent.rerank import TAKEN_BYTES, taken
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 SHUFFLES = 20
 SAMPLES = 16  # answers of the scribbler a request
 UNBOUND = 1_000_000
+Made = TypeVar("Made", Attempt, Plant)
 Pair = tuple[Standing, Standing]  # with defences, without
 
 
@@ -97,7 +100,9 @@ class Robustness:
             "stored_instructions": sum(bool(plant.survived) for plant in plants if not plant.attack.unseen),
             "stored_unseen": sum(bool(plant.survived) for plant in plants if plant.attack.unseen),
             "planted": len(plants),
-            "survivors": [{"family": p.attack.family, "field": p.field, "text": p.survived} for p in plants if p.survived][:50],
+            "survivors": [
+                {"family": p.attack.family, "field": p.field, "text": p.survived} for p in plants if p.survived
+            ][:50],
             **await self._scribbled(),
             **self._costs(pairs),
             "top1_flips": flips,
@@ -188,7 +193,8 @@ class Robustness:
     def _drain(self, pairs: Sequence[Pair]) -> dict[str, float]:
         """Bytes of the list of titles in a ranking prompt: as it is, and where every title is as long as the reader lets in."""
         usual = [len(taken(pair[0].history).encode()) for pair in pairs]
-        longest = [Item(str(n), f"{n} " + "".join(chr(97 + (n * k * k) % 26) for k in range(298))) for n in range(50)]
+        words = sorted(self._stats.words, key=lambda word: (-len(word), word))
+        longest = [Item(str(n), " ".join(words[n::50][:60])) for n in range(50)]
         worst = len(taken(longest).encode())
         return {"median": float(np.median(usual)), "worst": float(worst), "cap": float(TAKEN_BYTES)}
 
@@ -204,6 +210,8 @@ class Robustness:
             for attack, name in tries[: max(0, self.planted - len(found))]:
                 found.append(await garden.plant(attack, name, parrot, writer))
             self.tell("planted texts", len(found), self.planted)
+            if len(found) >= self.planted:
+                break
         return found
 
     def _gardens(self) -> list[Garden]:
@@ -219,19 +227,24 @@ class Robustness:
 
     async def _scribbled(self) -> dict[str, int]:
         """Random output of the LLM, and how many statements made of it cite or say what they may not."""
-        gardens = self._gardens()
         ids = [event.id for events in self.dataset.train.values() for event in events[:2]][:500]
         scribbler = Scribbler(sorted(self._stats.words)[:2000], ids, self.seed)
         writer = Writer(scribbler, self._memory.embed, SAMPLES, Tally())
         counts: Counter[str] = Counter()
-        while scribbler.outputs < self.fuzz and gardens:
-            garden = gardens[scribbler.outputs // SAMPLES % len(gardens)]
-            segment, statement = await scribbled(garden, "text", writer)
+        gardens = [garden for garden in self._gardens() if evidence_of(*garden.seen, self._stats).features]
+        for turn in count() if gardens else ():
+            if scribbler.outputs >= self.fuzz:
+                break
+            segment, statement = await scribbled(gardens[turn % len(gardens)], "text", writer)
             counts["statements"] += statement is not None
             counts["fabricated"] += statement is not None and fabricated(segment, statement, ids)
-            if counts["statements"] % 200 == 0:
+            if turn % 200 == 0:
                 self.tell("random output", scribbler.outputs, self.fuzz)
-        return {"fuzzed": scribbler.outputs, "fuzzed_statements": counts["statements"], "fabricated": counts["fabricated"]}
+        return {
+            "fuzzed": scribbler.outputs,
+            "fuzzed_statements": counts["statements"],
+            "fabricated": counts["fabricated"],
+        }
 
 
 def _fields(attack: Attack) -> tuple[str, ...]:
@@ -243,26 +256,29 @@ def _fields(attack: Attack) -> tuple[str, ...]:
 def _families(
     with_: Sequence[Attempt], without: Sequence[Attempt], plants: Sequence[Plant]
 ) -> Mapping[str, Mapping[str, Any]]:
-    ours, theirs, stored = defaultdict(list), defaultdict(list), defaultdict(list)
-    for made, kept in ((with_, ours), (without, theirs)):
-        for one in made:
-            kept[one.attack.family].append(one)
-    for plant in plants:
-        stored[plant.attack.family].append(plant)
+    ours, theirs, stored = _by_family(with_), _by_family(without), _by_family(plants)
     found = {}
     for name in sorted({*ours, *stored}):
-        tried, worked = ours[name], sum(one.success for one in ours[name])
+        tried, bare, kept = ours.get(name, []), theirs.get(name, []), stored.get(name, [])
+        worked = sum(one.success for one in tried)
         found[name] = {
             "attempts": len(tried),
             "success": _share(tried),
             "wilson95": [100 * x for x in wilson(worked, len(tried))] if tried else None,
-            "success_undefended": _share(theirs[name]),
+            "success_undefended": _share(bare),
             "rise": _rise(tried),
-            "rise_undefended": _rise(theirs[name]),
-            "planted": len(stored[name]),
-            "stored": sum(bool(plant.survived) for plant in stored[name]),
-            "unseen": any(one.attack.unseen for one in (*tried, *stored[name])),
+            "rise_undefended": _rise(bare),
+            "planted": len(kept),
+            "stored": sum(bool(plant.survived) for plant in kept),
+            "unseen": any(one.attack.unseen for one in tried or kept),
         }
+    return found
+
+
+def _by_family(made: Sequence[Made]) -> dict[str, list[Made]]:
+    found: dict[str, list[Made]] = defaultdict(list)
+    for one in made:
+        found[one.attack.family].append(one)
     return found
 
 

@@ -12,17 +12,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
-from typing import cast
+from typing import Any
 
 import numpy as np
-import openai
 
 from agent import coldstart, guard, plain
 from agent.config import LLMSettings
+from agent.evidence import evidence_of
 from agent.gate import Crowd, Judge
 from agent.llm import LLM
 from agent.protocol import ChatRequest, RawChat, RawChoice, RawScore
-from agent.writer import Writer, evidence_of
+from agent.writer import Writer
 from eval.robustness.attacks import BRAND, CANARY, Attack, attacked, read
 from retrieval.features import CatalogueStats
 from retrieval.population import Population
@@ -30,6 +30,7 @@ from retrieval.records import Event, EventKind, Item, Polarity, Segment, Stateme
 from retrieval.significance import Null
 from retrieval.trust import folded
 
+NOBODY: Any = object()  # in the place of a connection: any use of the wire is an AttributeError
 ITEMS = 3  # attacked items a segment
 OWN_WORDS = "I like {genre}."  # goes before a planted self-description
 _WORD = re.compile(r"\w+")
@@ -39,7 +40,7 @@ class Parrot(LLM):
     """Answers every request with `says`, cut to what the schema takes."""
 
     def __init__(self) -> None:
-        super().__init__(LLMSettings(model="parrot"), client=cast(openai.AsyncOpenAI, object()))
+        super().__init__(LLMSettings(model="parrot"), client=NOBODY)
         self.says = ""
 
     async def _chat(self, request: ChatRequest) -> RawChat:
@@ -55,7 +56,7 @@ class Scribbler(LLM):
     """Random output: sound answers with words and ids of others, cut, nested, in other forms, with control tokens."""
 
     def __init__(self, words: Sequence[str], ids: Sequence[str], seed: int) -> None:
-        super().__init__(LLMSettings(model="scribbler"), client=cast(openai.AsyncOpenAI, object()))
+        super().__init__(LLMSettings(model="scribbler"), client=NOBODY)
         self._words, self._ids, self._random = words, ids, Random(seed)  # noqa: S311  no secret
         self.outputs = 0
 
@@ -70,7 +71,9 @@ class Scribbler(LLM):
     def _output(self, fields: Sequence[str]) -> str:
         r = self._random
         said = " ".join(r.choices(self._words, k=r.randint(1, 9)))
-        extra = r.choice(("", "", "", f" [{r.choice(self._ids)}]", " <b>x</b>", " http://evil.example", "\u202e", " <|im_end|>"))
+        extra = r.choice(
+            ("", "", "", f" [{r.choice(self._ids)}]", " <b>x</b>", " http://evil.example", "\u202e", " <|im_end|>")
+        )
         answer: object = dict.fromkeys(fields, f"{said}{extra}")
         kind = r.randrange(8)
         if kind == 0:
@@ -104,13 +107,25 @@ class Garden:
     def segment(self, text: str, field: str) -> Segment:
         """The acts on the items; a review stands at the last of them, a query beside them."""
         events = [
-            Event(f"{self.user}-{n}", self.user, EventKind.LIKE, self.now, item.id, text=text if field == "review" else None)
+            Event(
+                f"{self.user}-{n}",
+                self.user,
+                EventKind.LIKE,
+                self.now,
+                item.id,
+                text=text if field == "review" else None,
+            )
             for n, item in enumerate(self.items)
         ]
         if field == "query":
             asked = Event(f"{self.user}-asked", self.user, EventKind.SEARCH, self.now, None, text=text)
             events = [asked, *events] if len(text) % 2 else [asked]  # beside items, and alone
         return Segment(f"{self.user} {field} {text}", self.user, Polarity.LIKE, tuple(events))
+
+    @property
+    def seen(self) -> tuple[tuple[Event, ...], dict[str, Item]]:
+        """The acts on the items with nothing planted, and the items by id."""
+        return self.segment("", "text").events, {item.id: item for item in self.items}
 
     async def plant(self, attack: Attack, field: str, parrot: Parrot, writer: Writer) -> Plant:
         """Plant one text in one field and have everything written that rests on it."""
@@ -147,7 +162,7 @@ class Garden:
         evidence = evidence_of(segment.events, by_id, self.stats)
         if not evidence.features:
             return None
-        nobody = Crowd(Population(), Null({}, np.ones((1, 1)), np.ones((1, 1))))
+        nobody = Crowd(Population(), Null({}, np.ones((1, 1), dtype=np.float32), np.ones((1, 1))))
         alike = np.ones((len(segment.events), 1), dtype=np.float32)
         judge = Judge(segment.events, by_id, alike, nobody, self.stats, lambda texts: alike[: len(texts)])
         return await writer.statement(segment, replace(evidence, worth=evidence.features), judge, self.now)
@@ -156,7 +171,9 @@ class Garden:
     def _harmless(self) -> str:
         """What may be said of this user whatever is planted."""
         own = (f"{i.title} {i.text} {' '.join((*i.categories, *i.tags))}" for i in self.items)
-        return folded(" ".join([*own, *self.names.values(), plain.portrait(["x"], []), "likes is looking for also follows"]))
+        return folded(
+            " ".join([*own, *self.names.values(), plain.portrait(["x"], []), "likes is looking for also follows"])
+        )
 
 
 def left(planted: str, stored: Iterable[str], harmless: str) -> str:

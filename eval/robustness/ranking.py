@@ -18,7 +18,6 @@ from agent.rerank import next_titles, taken
 from eval.candidates import generator
 from eval.cases import Question
 from eval.robustness.attacks import Attack, attacked, read
-from eval.systems import MAX_RISE
 from prompts import library
 from retrieval.embed import Embedder, item_text
 from retrieval.features import CatalogueStats, distinctive

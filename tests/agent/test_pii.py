@@ -17,7 +17,7 @@ from agent import guard, pii
 from agent.coldstart import read
 from agent.errors import UsageError
 from agent.typed import MOST_QUERY, typed
-from retrieval.records import Event, EventKind
+from retrieval.records import Event, EventKind, Item
 from tests.fakes import NOW, FakeLLM, act, catalogue, make_service
 
 # What stands in braces is personal, the rest is to stay as it is.
@@ -234,7 +234,7 @@ def test_too_much_typed_is_refused_by_name() -> None:
 
 
 def test_a_query_that_is_too_long_is_a_usage_error(tmp_path: Path) -> None:
-    somebody = [*catalogue(), act("ann", 1, "noir-film-1")]
+    somebody: list[Item | Event] = [*catalogue(), act("ann", 1, "noir-film-1")]
     with make_service(tmp_path, None, somebody) as service, pytest.raises(UsageError, match=str(MOST_QUERY)):
         asyncio.run(service.recommend("ann", now=NOW, query="x" * (MOST_QUERY + 1)))
 

@@ -290,6 +290,7 @@ def test_why_not_says_what_an_item_lacks(service: Service) -> None:
     assert 2 < left.rank <= left.scored
     assert str(left.rank) in left.text
     assert left.channel in LACKS
+    assert why_of(service, "odd-one", k=2).events == ()
 
 
 def test_why_not_an_item_that_was_touched_says_what_was_done(service: Service) -> None:

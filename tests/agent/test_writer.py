@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.errors import LLMUnavailableError
+from agent.evidence import Evidence, evidence_of, weighed
 from agent.gate import Tally
-from agent.writer import Evidence, Writer, evidence_of, weighed
+from agent.writer import Writer
 from retrieval.embed import HashEmbedder
 from retrieval.features import catalogue_stats
 from retrieval.records import Event, EventKind, Item, Origin, Polarity, Segment, Statement
@@ -216,3 +218,10 @@ def test_nobody_is_asked_for_a_portrait_of_nothing(llm: FakeLLM) -> None:
     assert origin is Origin.FALLBACK
     assert text
     assert llm.requests == 0
+
+
+@pytest.mark.parametrize("query", ["chair exercises for over 70s", "kaldvik opening hours"])
+def test_a_search_that_tells_of_a_person_is_no_evidence(query: str) -> None:
+    stats = replace(STATS, unsaid=frozenset({"kaldvik"}))
+    found = evidence_of([act("ann", 1, None, EventKind.SEARCH, text=query)], ITEMS, stats)
+    assert found.features == ()

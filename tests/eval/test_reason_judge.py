@@ -64,3 +64,10 @@ def test_that_the_score_would_be_lower_is_looked_up(fall: float, supported: int)
 @pytest.mark.parametrize(("people", "supported"), [(12, 1), (11, 0)])
 def test_how_many_chose_an_item_is_counted(people: int, supported: int) -> None:
     assert counted("Chosen by 12 people; nothing we know of you says more.", people=people) == (1, supported)
+
+
+@pytest.mark.parametrize(("disliked", "supported"), [("slow-burn", 2), ("crime", 1), ("penguin", 1)])
+def test_what_is_called_none_of_the_disliked_must_be_none_of_it(disliked: str, supported: int) -> None:
+    reason = f"Chosen by 3 people, and it is none of what you dislike: {disliked} films."
+    verdict = judge(reason, NEW, [RATED], fall=0.0, people=3)
+    assert (verdict.made, verdict.supported, verdict.speaks) == (2, supported, False)

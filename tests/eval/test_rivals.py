@@ -107,7 +107,9 @@ def test_nobody_answers_to_an_unknown_name(tmp_path: Path) -> None:
         asyncio.run(theirs("nobody", shop(tmp_path), {}, ITEMS, lambda *_: None))
 
 
-def test_mem0_opens_on_this_machine_alone(tmp_path: Path) -> None:
+def test_mem0_opens_on_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEM0_TELEMETRY", "False")  # importing it is enough to make it call home
+    monkeypatch.setenv("MEM0_DIR", str(tmp_path))
     pytest.importorskip("mem0")
     from agent.weights import embedder_folder
 

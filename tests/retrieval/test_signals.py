@@ -189,3 +189,13 @@ def test_the_order_of_the_catalogue_does_not_matter(order: list[int]) -> None:
     found = build([ITEMS[row] for row in order], VECTORS[order], sequences()).channels(history, IDS)
     for name in set(CHANNELS) - {"latent"}:
         assert found[name] == pytest.approx(expected[name], rel=1e-3, abs=1e-4), name
+
+
+def test_an_item_that_is_not_indexed_scores_as_if_it_were() -> None:
+    history = ["crime01", "snow02"]
+    indexed = SIGNALS.channels(history, IDS)
+    found = SIGNALS.unseen(history, ITEMS, VECTORS)
+    assert set(found) == {"words", "bridge", "bm25", "taste"}
+    for name, scores in found.items():
+        assert scores == pytest.approx(indexed[name], rel=1e-4, abs=1e-6), name
+    assert SIGNALS.unseen([], ITEMS, VECTORS) == {}

@@ -1,0 +1,132 @@
+"""What events show, as the writer may say it: shared features, the kinds of things that they hold for, the user's queries.
+
+    evidence, reason = weighed(segment, judge)      # features worth saying first; a reason where nothing should be said
+    evidence.notes                                  # what the model sees: "mystery films, books (slow-burn, arctic)"
+    evidence.phrase                                 # the same from the data alone
+
+A claim needs two things that carry it: what one item happens to be is no taste. That holds for each feature, and for each
+feature together with each kind of thing that it is said of ("mystery books" needs two mystery books).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent import guard, pii, plain
+from agent.gate import Judge
+from retrieval.features import CatalogueStats, distinctive, domain, domains, features
+from retrieval.records import Event, EventKind, Item, Segment
+from retrieval.trust import suspicion, trusted
+
+FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
+ENOUGH = 2  # items that carry a claim
+KINDS = 2  # kinds of things named in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a segment (or several) shows: items, features best first, nouns for the kinds of things, the user's queries.
+
+    `genres` are the features that hold for each of the kinds in `domains`. `known` are the words of the catalogue; `worth`
+    the features of which a statement must name one (agent/gate.py).
+    """
+
+    items: tuple[Item, ...]
+    features: tuple[str, ...]
+    domains: tuple[str, ...]
+    genres: frozenset[str] = frozenset()
+    queries: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+    worth: tuple[str, ...] = ()
+
+    def split(self) -> tuple[list[str], list[str]]:
+        """The features that may stand before the kinds of things, and the others, each best first."""
+        return [f for f in self.features if f in self.genres], [f for f in self.features if f not in self.genres]
+
+    @property
+    def notes(self) -> str:
+        """What the model sees: "mystery films, books (slow-burn, arctic)"."""
+        genres, details = self.split()
+        head = f"{', '.join(genres[:2])} {', '.join(self.domains)}".strip()
+        if not head:
+            return ", ".join(details[:FEATURES])
+        return f"{head} ({', '.join(details[:2])})" if details else head
+
+    @property
+    def phrase(self) -> str:
+        """The same from the data alone."""
+        return plain.phrase(*self.split(), self.domains)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What the evidence is written in."""
+        return (*self.features, *self.domains, *self.queries, *(item.title for item in self.items))
+
+    @property
+    def premise(self) -> str:
+        """What an entailment model reads: what each item is, in the catalogue's words, and what the user typed."""
+        known = (f"{', '.join(features(item))} ({domain(item) or 'items'})" for item in map(trusted, self.items))
+        return ". ".join(("This person chose: " + "; ".join(known), *self.queries))
+
+    @property
+    def support(self) -> guard.Support:
+        """What may be said: the features, and words that two items share and one of them is marked with."""
+        marked = guard.stems([feature for item in self.items for feature in features(item)])
+        counts = Counter(stem for item in self.items for stem in guard.stems([trusted(item).text, *features(item)]))
+        base = guard.support(
+            self.features,
+            texts=self.queries,
+            titles=[item.title for item in self.items],
+            domains=self.domains,
+            known=self.known,
+        )
+        return replace(base, stems=base.stems | {stem for stem in marked if counts[stem] >= ENOUGH})
+
+
+def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: CatalogueStats) -> Evidence:
+    """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
+    touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
+    searches = (e.text for e in events if e.text and e.kind is EventKind.SEARCH)
+    queries = tuple(pii.mask(text) for text in searches if not suspicion(text) and guard.harmful(text) is None)
+    ranked = [feature for feature, _ in distinctive(touched, stats)]
+    told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
+    chosen: list[str] = []
+    for feature in told:
+        if any(word in feature for word in stats.unsaid):
+            continue
+        if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
+            chosen.append(feature)
+    return replace(_held(touched, chosen), queries=queries, known=stats.words)
+
+
+def _held(touched: Sequence[Item], chosen: Sequence[str]) -> Evidence:
+    """The kinds of which the first possible genre is true often enough, and the genres that are true of all of these."""
+    categories = {c.lower() for item in touched for c in item.categories}
+    counts = Counter((feature, domain(item)) for item in touched for feature in features(item))
+    kinds = domains(touched)
+
+    def kinds_of(feature: str) -> list[str]:
+        return [kind for kind in kinds if counts[feature, kind] >= ENOUGH]
+
+    possible = [f for f in chosen if f in categories]
+    lead = next((f for f in possible if kinds_of(f)), None)
+    if lead is not None:
+        kinds = kinds_of(lead)[:KINDS]
+    elif possible:
+        kinds = []
+    else:
+        common = Counter(map(domain, touched))
+        kinds = [kind for kind in kinds if common[kind] >= ENOUGH][:KINDS]
+    genres = frozenset(f for f in possible if set(kinds) <= set(kinds_of(f)))
+    return Evidence(tuple(touched), tuple(chosen), tuple(kinds), genres)
+
+
+def weighed(segment: Segment, judge: Judge) -> tuple[Evidence, str]:
+    """What a segment shows, features worth saying first, and why nothing should be said of it ("" where something should)."""
+    evidence = evidence_of(segment.events, judge.items, judge.stats)
+    verdict = judge.weigh(segment, evidence.features, evidence.queries)
+    several = len(evidence.items) > 1  # of a single item nothing is said but what is worth it
+    rest = (f for f in evidence.features if several and f not in verdict.worth)
+    return replace(evidence, features=(*verdict.worth, *rest), worth=verdict.worth), verdict.reason
