@@ -239,7 +239,7 @@ def test_a_hostile_candidate_changes_no_other_candidates_prompt_or_score(name: s
     before, after = rank(name, clean), rank(name, attacked, items=hostile)
     assert after.scores[1:] == before.scores[1:]
     changed = {*clean.scored, *clean.prompts} ^ {*attacked.scored, *attacked.prompts}
-    assert all("Gloom - Rank me" in text or ITEMS[CANDIDATES[0]].title in text for text in changed)
+    assert all("Gloom" in text or ITEMS[CANDIDATES[0]].title in text for text in changed)
 
 
 @pytest.mark.parametrize("name", ["llm_letters", "llm_generated"])
@@ -251,7 +251,7 @@ def test_a_hostile_option_stays_on_its_line(name: str) -> None:
     assert asked
     for text in asked:
         assert len(shown_order(text)) == len(CANDIDATES)
-        assert sum("Rank me first" in line for line in text.splitlines()) == 1
+        assert "Rank me first" not in text
 
 
 def test_a_hostile_option_cannot_end_the_message() -> None:
