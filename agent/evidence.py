@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agent import guard, pii, plain
 from agent.gate import Judge
@@ -30,7 +30,7 @@ class Evidence:
     """What a segment (or several) shows: items, features best first, nouns for the kinds of things, the user's queries.
 
     `genres` are the features that hold for each of the kinds in `domains`. `known` are the words of the catalogue; `worth`
-    the features of which a statement must name one (agent/gate.py).
+    the features of which a statement must name one (agent/gate.py); `names` how the catalogue writes names.
     """
 
     items: tuple[Item, ...]
@@ -40,6 +40,7 @@ class Evidence:
     queries: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
     worth: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def split(self) -> tuple[list[str], list[str]]:
         """The features that may stand before the kinds of things, and the others, each best first."""
@@ -98,7 +99,7 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
             continue
         if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
             chosen.append(feature)
-    return replace(_held(touched, chosen), queries=queries, known=stats.words)
+    return replace(_held(touched, chosen), queries=queries, known=stats.words, names=stats.names)
 
 
 def _held(touched: Sequence[Item], chosen: Sequence[str]) -> Evidence:

@@ -107,7 +107,7 @@ def plain_reason(known: Grounds) -> str:
 
 
 def _because(known: Grounds) -> str:
-    return plain.because(known.acts, known.statement.facet)
+    return plain.because(known.acts, known.statement.facet if known.statement else "")
 
 
 def _notes(item: Item) -> str:

@@ -34,13 +34,13 @@ class Against:
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What speaks for an item: a statement, the acts behind it that move the item's score most, and the features that the
-    item shares with each of them (with the user's own words, where there are no acts).
+    item shares with each of them (with the user's own words, where there are no acts). Without a statement, acts alone.
 
     `fall`: how far the item's prior falls without the cited items, each alone, in sum; 0 where no history is known.
     """
 
     item: Item
-    statement: Statement
+    statement: Statement | None
     acts: tuple[tuple[Event, Item], ...]
     shared: tuple[str, ...]
     fall: float = 0.0
@@ -123,7 +123,18 @@ def _of_statement(
 ) -> Grounds | None:
     if not statement.evidence:
         return Grounds(item, statement, (), _told(item, statement))
-    acts = [act for act in _acts(item, statement, events, items) if act[1].id != item.id]
+    return _of(item, statement, _acts(item, statement, events, items), falls)
+
+
+def of_acts(item: Item, acts: Acts, falls: Mapping[str, float]) -> Grounds | None:
+    """What speaks for `item` where no statement does: the acts that share something with it. `falls` as in `grounds`."""
+    found = _of(item, None, acts, falls)
+    return found if found and found.shared else None
+
+
+def _of(item: Item, statement: Statement | None, acts: Acts, falls: Mapping[str, float]) -> Grounds | None:
+    """Those of the acts to cite: what the reader can see, and of that what moves the score most."""
+    acts = [act for act in acts if act[1].id != item.id]
     acts.sort(key=lambda act: -falls.get(act[1].id, 0.0))  # stable: among equals, what shares most
     seen = [act for act in acts if _common(item, [act])] or [act for act in acts if falls.get(act[1].id, 0.0) > 0]
     if not seen:
@@ -168,9 +179,9 @@ def _common(item: Item, acts: Acts) -> list[str]:
     return [f for f in features(item) if f in theirs and guard.fit_to_say(f)]
 
 
-def _first(shared: Collection[str], statement: Statement) -> tuple[str, ...]:
+def _first(shared: Collection[str], statement: Statement | None) -> tuple[str, ...]:
     """At most FEATURES, those that the statement names first."""
-    said = guard.stems([statement.text])
+    said = guard.stems([statement.text] if statement else [])
     return tuple(sorted(shared, key=lambda f: not _named(f, said)))[:FEATURES]
 
 
@@ -238,6 +249,6 @@ def spared(
     return None
 
 
-def _citation(statement: Statement, acts: Acts) -> Citation:
+def _citation(statement: Statement | None, acts: Acts) -> Citation:
     events = tuple(event.id for event, _ in acts)
-    return Citation(statement.id, events, tuple(dict.fromkeys(item.id for _, item in acts)))
+    return Citation(statement.id if statement else "", events, tuple(dict.fromkeys(item.id for _, item in acts)))

@@ -16,14 +16,13 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 
-from agent import pii, sensitive
+from agent import phrases, pii, sensitive
 from retrieval import trust
 from retrieval.features import DOMAINS
 
 EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 
 NEAR = 0.65  # cosine of MiniLM word vectors. At 0.5 "fiction" passed for reports on football
-LONGEST = 6  # words of a feature
 LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 KINDS = "|".join(sorted(set(DOMAINS.values())))
@@ -128,9 +127,8 @@ def harmful(text: str, *, consented: bool = False) -> str | None:
 
 
 def fit_to_say(feature: str) -> bool:
-    """May a feature be shown and kept? Tags are hostile until shown otherwise, and a sentence is no tag."""
-    short = bool(feature) and len(feature.split()) <= LONGEST
-    return short and trust.suspicion_of_word(feature) is None and harmful(feature) is None
+    """May a feature or a query be shown and kept? Both are hostile until shown otherwise, and a sentence is neither."""
+    return phrases.nominal(feature) and trust.suspicion_of_word(feature) is None and harmful(feature) is None
 
 
 def _one_sentence(text: str, least: int, most: int) -> bool:

@@ -25,6 +25,7 @@ from agent.llm import LLM
 from agent.profiler import Profiler
 from agent.recommender import Recommender
 from agent.rerank import Reranker
+from agent.slate import Slates
 from agent.writer import Writer
 from retrieval.embed import CachedEmbedder, Embedder, Progress
 from retrieval.exact import VectorIndex
@@ -127,17 +128,17 @@ class Parts:
     @cached_property
     def recommender(self) -> Recommender:
         reranker, explainer = Reranker(self._llm, self._store), Explainer(self._llm, self._shared.embed)
-        return Recommender(
+        settings, weights = self._settings.recommend, weights_of(self._settings.home)
+        slates = Slates(
             self._store,
             self.index(),
             self.lexical,
             self._embedder,
-            reranker,
-            explainer,
-            self._settings.recommend,
-            weights_of(self._settings.home),
+            settings,
+            weights,
             newest(self._store.iter_items()),
         )
+        return Recommender(self._store, slates, reranker, explainer, settings, weights)
 
     def index(self, progress: Progress | None = None) -> VectorIndex:
         """The item index, up to date; the first call may embed the whole catalogue and tells `progress` (done, total)."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from retrieval.features import DOMAINS
 from retrieval.records import Event, EventKind, Item, Polarity
 from retrieval.trust import spoken, suspicion
 
 SAID = 3  # features named in a sentence; more reads like a list of tags
+_WORD = re.compile(r"[^\W\d_]+")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ni))")  # "an animated film", but "a unique one"
 _SAYS = "Says “"
 VERBS = {Polarity.LIKE: "Likes", Polarity.DISLIKE: "Dislikes"}
@@ -103,6 +104,11 @@ def lower(text: str) -> str:
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def cased(text: str, names: Mapping[str, str]) -> str:
+    """`text` with names as `names` (by lower case) writes them: "italian courses" to "Italian courses"."""
+    return _WORD.sub(lambda word: names.get(word[0], word[0]), text)
 
 
 def tidy(text: str) -> str:

@@ -9,52 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-
-import numpy as np
 
 from agent import pii, plain
 from agent.config import RecommendSettings
-from agent.counterfactual import Counterfactual
 from agent.errors import LLMError, LLMUnsupportedError
 from agent.explain import Explainer, from_data
-from agent.grounds import Grounds, grounds, spared
+from agent.grounds import Grounds, grounds, of_acts, spared
 from agent.rerank import Reranker
-from retrieval.embed import CachedEmbedder, Embedder, Vectors
-from retrieval.exact import VectorIndex
-from retrieval.fusion import FusionWeights, bounded, mmr
-from retrieval.lexical import Lexical
-from retrieval.records import Candidate, Event, Item, Polarity, Profile, Recommendation, Statement
-from retrieval.restraint import restrain
-from retrieval.search import Wants, candidates, score
-from retrieval.segments import polarities
+from agent.slate import Known, Slate, Slates
+from retrieval.fusion import FusionWeights, bounded
+from retrieval.records import Candidate, Item, Profile, Recommendation
 from retrieval.signals import HISTORY, Signals
 from retrieval.store import Store
-from retrieval.themes import centroid
-
-MEDOIDS = 3  # vectors a theme searches with: PinnerSage asks with three medoids
-WIDER = 3  # the diverse top is chosen from so many times as many candidates
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A profile's evidence at hand: events and items by id, and a unit vector (dim,) in item space for each statement."""
-
-    profile: Profile
-    events: Mapping[str, Event]
-    items: Mapping[str, Item]
-    vectors: Mapping[str, Vectors]
-
-
-@dataclass(frozen=True, slots=True)
-class Slate:
-    """What can be recommended: `what_if.pool` by prior, best first, and `top`, the diverse best of it, in the same order."""
-
-    known: Known
-    wants: Wants
-    top: Sequence[Candidate]
-    what_if: Counterfactual
 
 
 class Recommender:
@@ -63,26 +31,18 @@ class Recommender:
     def __init__(
         self,
         store: Store,
-        index: VectorIndex,
-        lexical: Lexical,
-        embedder: Embedder,
+        slates: Slates,
         reranker: Reranker,
         explainer: Explainer,
         settings: RecommendSettings,
         weights: FusionWeights,
-        newest: Sequence[tuple[datetime | None, str]],
     ) -> None:
-        """`newest`: items with the time of their publication, latest first."""
         self._store = store
-        self._index = index
-        self._lexical = lexical
-        self._embedder = embedder
-        self._words = CachedEmbedder(embedder, store, "")
+        self.slates = slates
         self._reranker = reranker
         self.explainer = explainer
         self._settings = settings
         self._weights = weights
-        self._newest = newest
 
     async def recommend(
         self,
@@ -96,7 +56,7 @@ class Recommender:
         muted: frozenset[str],
     ) -> list[Recommendation]:
         """At most `k` items the user has not touched, best first. `muted`: theme ids that must not propose anything."""
-        slate = self.slate(profile, signals, k=k, query=query, now=now, muted=muted)
+        slate = self.slates.slate(profile, signals, k=k, query=query, now=now, muted=muted)
         query = pii.mask(query) if query else None  # the search is done: neither the LLM nor a reason needs more
         known, wants, top, popularity = slate.known, slate.wants, slate.top, slate.wants.popularity
         items = self._store.items([c.item for c in top])
@@ -112,8 +72,7 @@ class Recommender:
         found = [
             _recommendation(place, by_id[i], scores, query is not None, degraded) for place, i in enumerate(order[:k])
         ]
-        falls = slate.what_if.of_each(known.items)
-        why = {i: g for i in order[:k] if (g := self.grounds(items[i], known, falls[i], muted)) is not None}
+        why = self.speaks_for([items[i] for i in order[:k]], slate, muted, now)
         found = [replace(r, theme=_theme_of(why.get(r.item), profile) or r.theme) for r in found]
         if query:  # what is asked for is reason enough; what is known is named only where it speaks to the item
             why = {i: g for i, g in why.items() if g.shared}
@@ -121,36 +80,6 @@ class Recommender:
         found = [r if r.citations or query else self._unlike(r, items[r.item], known, popularity) for r in found]
         found = await self._phrased(profile.user, found, why, until) if explain and there else found
         return self._confirmed(profile.user, found, why, popularity, query)
-
-    def slate(
-        self,
-        profile: Profile,
-        signals: Signals,
-        *,
-        k: int,
-        query: str | None,
-        now: datetime,
-        muted: frozenset[str],
-    ) -> Slate:
-        """What `recommend` chooses from, before the LLM has its say."""
-        known = self.known(profile)
-        wants = self._wants(known, query, self._store.popularity(until=now), muted, now)
-        sources, weights = (self._index, self._lexical, signals), self._weights.among(signals.people)
-        pool = candidates(wants, *sources, pool=self._settings.pool, weights=weights)
-        what_if = Counterfactual(pool, wants.history, signals, weights, wants.asked)
-        top = self._diverse(pool, max(k, self._settings.rerank))
-        if not wants.asked:
-            items = self._store.items([c.item for c in top])
-            top = restrain(top, items, wants.history, signals, weights, self._words)
-        return Slate(known, wants, top, what_if)
-
-    def ranked_with(self, slate: Slate, item: str) -> Sequence[Candidate]:
-        """The pool of `slate`, best first, with `item` among it, whoever proposes it."""
-        what_if = slate.what_if
-        if any(candidate.item == item for candidate in what_if.pool):
-            return what_if.pool
-        ids = [*(candidate.item for candidate in what_if.pool), item]
-        return score(slate.wants, ids, self._index, self._lexical, what_if.signals, what_if.weights)
 
     def _confirmed(
         self,
@@ -166,8 +95,7 @@ class Recommender:
         items = self._store.items({*(i for c in cited for i in c.items), *(r.item for r in found)})
 
         return [
-            self.explainer.confirmed(r, why.get(r.item), events, items, popularity.get(r.item, 0), query)
-            for r in found
+            self.explainer.confirmed(r, why.get(r.item), events, items, popularity.get(r.item, 0), query) for r in found
         ]
 
     async def _phrased(
@@ -179,69 +107,6 @@ class Recommender:
                 return await self.explainer.phrase(user, found, why)
         except TimeoutError:
             return [replace(r, degraded=(*r.degraded, "explain")) for r in found]
-
-    def known(self, profile: Profile) -> Known:
-        """Read what stands behind a profile."""
-        wanted = {e for s in profile.statements for e in s.evidence}
-        events = self._store.events_by_id(profile.user, wanted)
-        ids = {e.item for e in events.values() if e.item is not None}
-        items = self._store.items(ids)
-        rows = self._index.vectors(sorted(items))
-        vectors = {s.id: self._vector(s, events, rows) for s in profile.statements}
-        return Known(profile, events, items, vectors)
-
-    def _vector(self, statement: Statement, events: Mapping[str, Event], rows: Mapping[str, Vectors]) -> Vectors:
-        """(dim,) Where a statement points among the items: the mean of its evidence, or its own words without any."""
-        touched = [events[i].item or "" for i in statement.evidence if i in events]
-        shown = [rows[item] for item in touched if item in rows]
-        if shown:
-            return centroid(np.array(shown))
-        words = statement.text if statement.evidence else statement.facet
-        return centroid(self._embedder.embed([words]))
-
-    def _wants(
-        self, known: Known, query: str | None, popularity: Mapping[str, float], muted: frozenset[str], now: datetime
-    ) -> Wants:
-        themes = [t for t in known.profile.themes if t.id not in muted and t.statements]
-        by_id = {s.id: s for s in known.profile.statements}
-        members = {
-            t.id: sorted(
-                (by_id[i] for i in t.statements if i in by_id),
-                key=lambda s, t=t: (s.id != t.medoid, -len(s.evidence), s.id),  # type: ignore[misc]
-            )[:MEDOIDS]
-            for t in themes
-        }
-        return Wants(
-            themes=themes,
-            history=self._history(known, muted, now),
-            theme_vectors={i: np.array([known.vectors[s.id] for s in group]) for i, group in members.items() if group},
-            theme_texts={i: " ".join(s.text for s in group) for i, group in members.items()},
-            query=query or "",
-            query_vector=self._embedder.embed([query])[0] if query else None,
-            popularity=popularity,
-            fresh=[item for published, item in self._newest if published is None or published <= now],
-            exclude=frozenset(self._store.touched_items(known.profile.user)),
-        )
-
-    def _history(self, known: Known, muted: frozenset[str], now: datetime) -> tuple[str, ...]:
-        """The items that the user's acts speak for, each once, oldest first, without what a muted theme stands on."""
-        events = self._store.events(known.profile.user, until=now)
-        silenced = {s for t in known.profile.themes if t.id in muted for s in t.statements}
-        evidence = {e for s in known.profile.statements if s.id in silenced for e in s.evidence}
-        away = {known.events[e].item for e in evidence if e in known.events}
-        liked = (e.item for e, says in zip(events, polarities(events), strict=True) if says is Polarity.LIKE)
-        return tuple(dict.fromkeys(item for item in liked if item is not None and item not in away))
-
-    def _diverse(self, pool: Sequence[Candidate], count: int) -> list[Candidate]:
-        """The best `count` of the pool, each unlike those before it, in the order of their prior."""
-        wide = pool[: WIDER * count]
-        rows = self._index.vectors([c.item for c in wide])
-        wide = [c for c in wide if c.item in rows]
-        if not wide:
-            return list(pool[:count])
-        vectors = np.array([rows[c.item] for c in wide])
-        chosen = mmr(np.array([c.prior for c in wide]), vectors, count, self._settings.diversity)
-        return [wide[row] for row in sorted(chosen)]
 
     def _llm_weight(self, people: int) -> float:
         """As set, or as learnt where the choices of so many people speak."""
@@ -272,12 +137,23 @@ class Recommender:
         reason = plain.reason_spared(int(popularity.get(rec.item, 0)), statement.text)
         return replace(rec, reason=reason, citations=(citation,))
 
+    def speaks_for(
+        self, items: Sequence[Item], slate: Slate, muted: frozenset[str], now: datetime
+    ) -> dict[str, Grounds]:
+        """Item id -> what speaks for it: a statement, or where none does, the acts alone."""
+        falls = slate.what_if.of_each(slate.known.items)
+        found = {item.id: self.grounds(item, slate.known, falls[item.id], muted) for item in items}
+        bare = [item for item in items if found[item.id] is None and not slate.wants.asked]
+        if bare and (acts := self.slates.acts(slate, now)):
+            moved = slate.what_if.of_each(touched.id for _, touched in acts)
+            found |= {item.id: of_acts(item, acts, moved[item.id]) for item in bare}
+        return {item: why for item, why in found.items() if why is not None}
+
     def grounds(
         self, item: Item, known: Known, falls: Mapping[str, float], muted: frozenset[str] = frozenset()
     ) -> Grounds | None:
         """What speaks for an item; nothing that a muted theme stands on. `falls`: see agent.grounds."""
-        vector = self._index.vectors([item.id]).get(item.id)
-        near = {} if vector is None else {i: float(v @ vector) for i, v in known.vectors.items()}
+        near = self.slates.nearness(item, known)
         silent = {s for t in known.profile.themes if t.id in muted for s in t.statements}
         heard = replace(known.profile, statements=tuple(s for s in known.profile.statements if s.id not in silent))
         return grounds(item, heard, near, known.events, known.items, falls)
@@ -297,4 +173,4 @@ def _theme_of(why: Grounds | None, profile: Profile) -> str | None:
     """The theme of the statement that a reason cites, so that the two never disagree."""
     if why is None:
         return None
-    return next((t.id for t in profile.themes if why.statement.id in t.statements), None)
+    return next((t.id for t in profile.themes if why.statement and why.statement.id in t.statements), None)

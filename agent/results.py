@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.gate import rests
-from agent.recommender import Known
+from agent.slate import Known
 from agent.standing import Standing
 from retrieval.records import Event, Item, Profile, Recommendation, Source, Statement, Theme
 from retrieval.store import Store

@@ -160,7 +160,7 @@ class Service:
         profile, _ = self.themes(user)
         statement = profile.statement(target)
         if statement is not None:
-            known = self._up_to_date().recommender.known(profile)
+            known = self._up_to_date().recommender.slates.known(profile)
             return trace(known, target, statement.text, statement, statement.evidence)
         item = self.store.item(target)
         if item is None:

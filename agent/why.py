@@ -11,8 +11,9 @@ from datetime import datetime
 from agent import plain, standing
 from agent.explain import from_data
 from agent.grounds import Against, Grounds, against
-from agent.recommender import Recommender, Slate
+from agent.recommender import Recommender
 from agent.results import Objection, Why, trace
+from agent.slate import Slate
 from agent.standing import Standing
 from retrieval.records import Item, Profile, Recommendation, Theme
 from retrieval.signals import Signals
@@ -31,10 +32,11 @@ def why_item(
     muted: frozenset[str],
 ) -> Why:
     """The answer for one item, against the first `k` that would be recommended now. `muted`: theme ids."""
-    slate = recommender.slate(profile, signals, k=k, query=None, now=now, muted=muted)
-    ranked = recommender.ranked_with(slate, item.id)
-    falls = replace(slate.what_if, pool=ranked).of_each(slate.known.items)[item.id]
-    found = recommender.grounds(item, slate.known, falls, muted)
+    slate = recommender.slates.slate(profile, signals, k=k, query=None, now=now, muted=muted)
+    ranked = recommender.slates.ranked_with(slate, item.id)
+    slate = replace(slate, what_if=replace(slate.what_if, pool=ranked))
+    found = recommender.speaks_for([item], slate, muted, now).get(item.id)
+    falls = slate.what_if.of_each(slate.known.items)[item.id]
     silent = _silent(profile, recommender.grounds(item, slate.known, falls), muted)
     chosen = [c.item for c in slate.top[:k]]
     if silent is not None and item.id not in chosen and not (found and found.shared):
@@ -66,6 +68,7 @@ def _objection(known: Against) -> Objection:
 
 def _silent(profile: Profile, found: Grounds | None, muted: frozenset[str]) -> Theme | None:
     """The muted theme that what speaks for an item belongs to."""
-    if found is None:
+    if found is None or found.statement is None:
         return None
-    return next((t for t in profile.themes if t.id in muted and found.statement.id in t.statements), None)
+    said = found.statement.id
+    return next((t for t in profile.themes if t.id in muted and said in t.statements), None)

@@ -61,7 +61,7 @@ class Writer:
         """
         if evidence.items:
             words, origin = await self._phrase(segment, evidence, judge)
-            text = plain.statement(segment.polarity, words)
+            text = plain.cased(plain.statement(segment.polarity, words), evidence.names)
         else:
             text, origin = plain.looking_for(evidence.features), Origin.FALLBACK
         if origin is Origin.FALLBACK and (problem := judge.check(text, evidence.worth)):
@@ -157,15 +157,16 @@ class Writer:
         prompt = library.load("label_theme")
         answers: list[Answer[LabelOut]] = await self._ask(prompt, n=2, user=user, notes=evidence.notes)
         support = replace(evidence.support, titles=())
+        taken = [t.lower() for t in taken]
         for answer in sorted(answers, key=lambda a: -a.logprob):
             text = plain.capital(answer.output.label.strip(" .,"))
             problem = guard.check(text, support, self._embed, least_words=1, most_words=6)
-            if problem is None and text.lower() not in {t.lower() for t in taken}:
-                return text, Origin.MODEL
+            if problem is None and text.lower() not in taken:
+                return plain.cased(text, evidence.names), Origin.MODEL
             self.tally.refused[problem or "taken"] += 1
         names = [plain.label(evidence.features[i : i + 2]) for i in range(len(evidence.features))]
-        free = (n for n in names if n.lower() not in {t.lower() for t in taken})
-        return next(free, f"{names[0]} ({len(taken) + 1})"), Origin.FALLBACK
+        free = (n for n in names if n.lower() not in taken)
+        return plain.cased(next(free, f"{names[0]} ({len(taken) + 1})"), evidence.names), Origin.FALLBACK
 
     async def portrait(
         self, user: str, likes: Sequence[str], dislikes: Sequence[str], words: Sequence[str]

@@ -35,8 +35,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.command()(sensitive)
-app.command()(robustness)
 
 
 @app.command()
@@ -184,6 +182,8 @@ def profiles(
 
 
 app.command()(explanations)
+app.command()(robustness)
+app.command()(sensitive)
 
 
 @app.command("cold-start")

@@ -33,7 +33,9 @@ def robustness(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Measure what hostile text gains, in rankings and in what is stored.
+    """Measure what hostile text gains.
+
+    In rankings, and in what is stored of people.
 
     \b
     Example: leitmotif eval robustness retrieval/sample

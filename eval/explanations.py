@@ -21,7 +21,7 @@ from agent.explain import from_data
 from agent.gate import Tally
 from agent.grounds import CITED_ITEMS, Grounds, grounds
 from agent.parts import Parts
-from agent.recommender import Known, Slate
+from agent.slate import Known, Slate
 from eval.cases import Case, Dataset
 from eval.reason_judge import Verdict, judge
 from eval.results import to_json
@@ -128,7 +128,7 @@ class Bench:
             profile = await worker if worker else await self._parts.sketcher.sketch(case.user, now)
             about = {"k": self._k, "query": None, "now": now, "muted": frozenset[str]()}
             found = await recommender.recommend(profile, signals, explain=by_llm, **about)  # type: ignore[arg-type]
-            slate = recommender.slate(profile, signals, **about)  # type: ignore[arg-type]
+            slate = recommender.slates.slate(profile, signals, **about)  # type: ignore[arg-type]
             answers = {"leitmotif_llm" if by_llm else "leitmotif": found}
             if not by_llm:
                 answers |= {name: self._by_rule(rule, found, slate) for name, rule in RULES.items()}

@@ -18,7 +18,7 @@ _SYNONYMS = {
     "music": "song songs album albums listening música musik musique",
     "articles": "essay essays artículo artículos artikel",
     "courses": "class classes lesson lessons tutorial tutorials curso cursos kurs kurse cours",
-    "places to travel": "travel trip trips travelling traveling destination destinations viaje viajes reise reisen voyage",
+    "destinations": "travel trip trips travelling traveling destination viaje viajes reise reisen voyage",
 }
 KINDS = {
     **DOMAINS,

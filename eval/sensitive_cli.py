@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 def sensitive(
     ctx: typer.Context,
     histories: Annotated[int, typer.Option("--histories", metavar="N", min=1, help="How many users.")] = 1000,
+    items: Annotated[
+        Path | None,
+        typer.Option("--items", metavar="FILE", help="Tempting items of your own; docs/eval.md has the form."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides what they touch.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the figures there, too.")] = None,
     as_json: Json = False,
@@ -36,19 +40,20 @@ def sensitive(
     """
     session = Session(ctx, as_json, home)
     with telling() as tell:
-        found = asyncio.run(_measured(session.settings, histories, seed, tell))
+        found = asyncio.run(_measured(session.settings, histories, seed, items, tell))
     publish(session, found, out)
 
 
-async def _measured(settings: Settings, n: int, seed: int, tell: Tell) -> dict[str, Any]:
+async def _measured(settings: Settings, n: int, seed: int, items: Path | None, tell: Tell) -> dict[str, Any]:
     from agent.service import Service
     from eval import tempting
 
+    path = items or tempting.ITEMS
+    made = tempting.histories(seed, n, path)
     with tempfile.TemporaryDirectory() as folder:
         service = Service.open(settings.model_copy(update={"home": Path(folder), "database_url": None}))
         try:
-            made = tempting.histories(seed, n)
-            found = await tempting.run(service, made, now=datetime.now(UTC), tell=tell)
+            found = await tempting.run(service, made, now=datetime.now(UTC), tell=tell, path=path)
         finally:
             await service.aclose()
     return {**found, "seed": seed, "model": settings.llm.model}

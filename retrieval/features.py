@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retrieval.records import Item
 from retrieval.trust import trusted
@@ -25,7 +25,7 @@ DOMAINS: Mapping[str, str] = {
     "article": "articles",
     "news": "news",
     "course": "courses",
-    "travel": "places to travel",
+    "travel": "destinations",
     "podcast": "podcasts",
     "recipe": "recipes",
     "product": "products",
@@ -33,6 +33,8 @@ DOMAINS: Mapping[str, str] = {
 """Categories that name what kind of thing an item is, with the noun used for several of them."""
 
 _WORD = re.compile(r"[^\W\d_]+")
+_INSIDE = re.compile(r"(?<=[\w,;] )[^\W\d_]{3,}")  # words that begin no sentence
+_ALWAYS = 0.9  # of a word's occurrences are capitals where it is a name
 _LEAST_LIFT = 1.5  # a feature under half again the catalogue's share says nothing about the person
 
 
@@ -40,13 +42,15 @@ _LEAST_LIFT = 1.5  # a feature under half again the catalogue's share says nothi
 class CatalogueStats:
     """How many items there are, in how many each feature occurs, and the words that the catalogue uses.
 
-    `unsaid` are features that nothing may be said of; whoever makes the statistics decides which.
+    `unsaid` are features that nothing may be said of; whoever makes the statistics decides which. `names` has the words that
+    the catalogue's texts write with a capital in the middle of a sentence, by their lower case.
     """
 
     items: int
     counts: Mapping[str, int]
     words: frozenset[str] = frozenset()
     unsaid: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def share(self, feature: str) -> float:
         """Share of the catalogue that has `feature`, smoothed so that it is never 0."""
@@ -68,12 +72,26 @@ def domain(item: Item) -> str | None:
 def catalogue_stats(items: Iterable[Item]) -> CatalogueStats:
     counts: Counter[str] = Counter()
     words: set[str] = set()
+    written: Counter[str] = Counter()
     total = 0
     for item in map(trusted, items):
         total += 1
         counts.update(features(item))
+        written.update(_INSIDE.findall(item.text))
         words.update(_WORD.findall(f"{item.title} {item.text} {' '.join(features(item))}".lower()))
-    return CatalogueStats(total, counts, frozenset(words))
+    return CatalogueStats(total, counts, frozenset(words), names=_names(written))
+
+
+def _names(written: Mapping[str, int]) -> dict[str, str]:
+    """Lower case -> as written, of words that begin with a capital nearly always."""
+    total: Counter[str] = Counter()
+    for word, count in written.items():
+        total[word.lower()] += count
+    return {
+        w.lower(): w
+        for w, n in written.items()
+        if w[0].isupper() and w[1:].islower() and n >= _ALWAYS * total[w.lower()]
+    }
 
 
 def distinctive(items: Sequence[Item], stats: CatalogueStats) -> list[tuple[str, float]]:

@@ -188,7 +188,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """One link of a reason to what the user did: statement -> events -> items."""
+    """One link of a reason to what the user did: statement -> events -> items. `statement` is "" where acts speak that no
+    statement is made from."""
 
     statement: str
     events: tuple[str, ...]

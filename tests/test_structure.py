@@ -22,7 +22,7 @@ LONG_FUNCTIONS = {
 PLACES = {
     "chromadb": ("retrieval/index.py",),
     "vllm": ("agent/launcher.py", "agent/vllm_command.py", "agent/forcing.py"),  # these run inside the server
-    "openai": ("agent/llm.py", "agent/chat", "agent/serve/", "eval/bench"),
+    "openai": ("agent/llm.py", "agent/chat", "agent/serve/", "eval/bench", "eval/rivals.py"),
     "sqlalchemy": ("retrieval/", "agent/config.py"),
     "torch": ("agent/convert.py", "agent/forcing.py", "agent/tune", "retrieval/embed.py", "eval/"),
 }

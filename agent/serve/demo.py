@@ -188,11 +188,12 @@ def _share(part: int, whole: int) -> float:
 
 
 def _cites(service: Service, profile: Profile, citation: Citation) -> bool:
-    """Does the cited statement exist, and do the cited events belong to it and name the cited items?"""
+    """Do the cited events exist, name the cited items, and belong to the cited statement, if one is cited?"""
     statement = profile.statement(citation.statement)
+    of_statement = not citation.statement or (statement and set(citation.events) <= set(statement.evidence))
     events = service.store.events_by_id(profile.user, citation.events)
     items = {e.item for e in events.values()}
-    return statement is not None and set(citation.events) <= set(statement.evidence) and set(citation.items) <= items
+    return bool(of_statement) and len(events) == len(citation.events) and set(citation.items) <= items
 
 
 def _excerpt(service: Service, person: _Person) -> Excerpt:

@@ -17,7 +17,7 @@ from tests.fakes import NOW
 def slate(service: Service, query: str | None = None) -> Slate:
     profile = asyncio.run(service.profile("ann", now=NOW))
     recommender, signals = service._up_to_date().warm(NOW)
-    return recommender.slate(profile, signals, k=5, query=query, now=NOW, muted=frozenset())
+    return recommender.slates.slate(profile, signals, k=5, query=query, now=NOW, muted=frozenset())
 
 
 @pytest.mark.parametrize("query", [None, "jazz piano"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ HISTORIES = [[str((7 * user + step) % 300) for step in range(40)] for user in ra
 def test_pieces_are_consecutive_and_neither_short_nor_shared() -> None:
     pieces = stand_in.cut(HISTORIES, np.random.default_rng(0))
     assert all(stand_in.SHORTEST <= len(piece) <= stand_in.LONGEST for piece in pieces)
-    assert all(int(b) == (int(a) + 1) % 300 for piece in pieces for a, b in zip(piece, piece[1:], strict=False))
+    assert all(int(b) == (int(a) + 1) % 300 for piece in pieces for a, b in pairwise(piece))
     assert sum(map(len, pieces)) <= sum(map(len, HISTORIES))
 
 
@@ -31,5 +32,6 @@ def test_files_are_read_without_a_complaint(tmp_path: Path) -> None:
     stand_in.write(tmp_path, TITLES, pieces, rng)
     dataset = load(tmp_path / "pieces.test.inter", now=datetime(2026, 1, 1, tzinfo=UTC))
     drawn = candidates.from_file(tmp_path / "pieces.random", dataset, 0)
-    assert not dataset.problems and not drawn.problems
+    assert not dataset.problems
+    assert not drawn.problems
     assert [(*case.history, case.target) for case in dataset.cases] == pieces
