@@ -28,54 +28,7 @@ from retrieval.themes import theme_id
 
 MOST_CHARS = 2000
 MOST_STATEMENTS = 12
-_SUBJECT = r"i\b|i['’]m|i['’]ve|can['’]?t|cannot|never|not\b|no\b|hate|avoid|dislike|please\b|don['’]?t"
-_LIKING = r"love|like|enjoy|prefer|adore"
-_SENTENCE = re.compile(r"[.!?;\n。！？；]+")
-_CLAUSE = re.compile(
-    rf",?\s+(?:but|though|although|while|yet)\s+|[,，]\s*(?:and\s+)?(?=(?:{_SUBJECT}|{_LIKING}))"
-    rf"|\s+and\s+(?=(?:{_SUBJECT}|{_LIKING}))|\s+(?=without\b)",
-    re.IGNORECASE,
-)
-_NEGATIVE = re.compile(
-    r"\b(?:(?:can(?:['’]?t|not)|(?:do|did|does|would|could|wo)n['’]?t|(?:do|did|does|would|could|will) not)"
-    r"(?: really| much| even| ever)*(?: (?:like|enjoy|want|care (?:for|about)|need|watch|read|play|listen to|stand|bear|take))?"
-    r"|hate[sd]?|dislike[sd]?|detest|loathe|avoid(?:ing)?|never|no more|no|without|sick of|tired of|bored of|allergic to"
-    r"|not (?:an? )?(?:(?:big|huge|great|really|that|very) )*(?:into|interested in|fan of|keen on|fond of)|nothing with|not)\b",
-    re.IGNORECASE,
-)
-_NOT_FOR_ME = re.compile(
-    r"^(?P<what>.+?)\s+(?:is|are)(?:n['’]?t| not)\s+(?:for me|my (?:thing|cup of tea|kind of \w+))\W*$", re.IGNORECASE
-)
-_LEARNING = re.compile(
-    r"\b(?:learn(?:ing)?|studying|practising|practicing|trying to get better at|taking up)\b", re.IGNORECASE
-)
-_POSITIVE = re.compile(
-    r"\b(love[sd]?|like[sd]?|enjoy(?:ed|s)?|adore|prefer|into|fan of|keen on|interested in|fond of|looking for|want"
-    r"|fascinated by|obsessed with|favou?rites?|always up for|mostly (?:read|watch|play|listen to)"
-    r"|(?:read|watch|play|listen to|collect)(?:ing)?)\b",
-    re.IGNORECASE,
-)
-_FILLER = re.compile(
-    r"^(?:(?:i|we|am|'m|’m|have|'ve|’ve|do|been|also|really|just|quite|very|so|all|always|mostly|usually|lately|much|a|an|the|some"
-    r"|any|anything|things?|stuff|big|huge|to|for|with|of|my|is|are|about|lot|lots|and|or|please|currently|now|watch|read|play"
-    r"|listen)\b|[\s,:'’-])+",
-    re.IGNORECASE,
-)
 _I_AM = re.compile(r"^\W*i(?:['’]m| am)(?: not| no longer)?(?: an?)?\s*$", re.IGNORECASE)
-_LIST = re.compile(r"[,，、]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A piece of a self-description: the copied words, what they say, and whether they tell of learning something.
-
-    `said` is the piece before anything was cut off it: what the guard must see.
-    """
-
-    span: str
-    polarity: Polarity | None
-    learning: bool = False
-    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +37,6 @@ class Reading:
 
     statements: tuple[Statement, ...]
     ignored: tuple[tuple[str, str], ...]
-
-
-def clauses(text: str) -> list[Clause]:
-    """Cut a self-description into clauses, lists into their members. `polarity` is None where no verb tells it."""
-    found: list[Clause] = []
-    for sentence in _SENTENCE.split(text):
-        for part in _CLAUSE.split(sentence):
-            found += _members(part)
-    return found
-
-
-def _members(part: str) -> list[Clause]:
-    """One clause, or one for each member of its list: "I like jazz, hiking and old films" has three."""
-    turned_down = _NOT_FOR_ME.match(part)
-    if turned_down:
-        return [Clause(_FILLER.sub("", turned_down["what"]).strip(), Polarity.DISLIKE, said=part)]
-    negative, positive, learning = _NEGATIVE.search(part), _POSITIVE.search(part), _LEARNING.search(part)
-    cue = negative or learning or positive
-    says = Polarity.DISLIKE if negative else Polarity.LIKE if cue else None
-    lead, rest = (part[: cue.end()], part[cue.end() :]) if cue else ("", part)
-    found = []
-    for piece in _LIST.split(rest):
-        span = _FILLER.sub("", piece).strip(" ,'\"")
-        if len(span) > 1 or (not span.isascii() and span.isprintable()):  # one letter is no taste, one emoji may be
-            found.append(Clause(span, says, learning is not None and not negative, f"{lead}{piece}"))
-        lead = ""
-    return found
 
 
 async def read(text: str, user: str, now: datetime, llm: LLM, *, allow_sensitive: bool = False) -> Reading:

@@ -28,6 +28,11 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 KINDS = "|".join(sorted(set(DOMAINS.values())))
 _TWO_KINDS = re.compile(rf"\b(?:{KINDS})\b(?P<gap>.*?)(?=\b(?:{KINDS})\b)")
 _JOINT = re.compile(r",|;|\b(?:and|or|with|without|about|on|of|in|from|for|to|by)\b")
+_HEADS = frozenset(DOMAINS) | {word for noun in DOMAINS.values() for word in noun.split()}
+_HEAP = re.compile(  # what joins the parts of a phrase; "to" does not ("hiking to mountains")
+    r"[,;:]|\b(?:and|or|with|without|about|on|of|in|from|for|by|like|as|than|around|between|through|across|over|especially"
+    r"|mostly|mainly|usually|often|particularly|a|an|the|that|who|whose|which|where|set|based|focused|featuring|involving)\b"
+)
 _MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}()*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
 _GLUE_WORDS = """
     a an and as at by for from in into is it of off on or over that the their these those this to up with
@@ -139,6 +144,21 @@ def _one_sentence(text: str, least: int, most: int) -> bool:
 def _strung(text: str) -> bool:
     """Names two kinds of things with nothing that joins them: "craft articles courses"."""
     return any(_JOINT.search(found["gap"]) is None for found in _TWO_KINDS.finditer(text.lower()))
+
+
+def heaped(text: str, features: Iterable[str]) -> bool:
+    """Sets features side by side with nothing that joins them: "hiking mountains", "natural ocean", "jazz music improvisation".
+
+    A run of words between joints holds when a kind of thing ends it ("haunted house horror films"), or when it is one feature.
+    """
+    known = [stems([feature]) for feature in features]
+    for run in _HEAP.split(text.lower()):
+        said = words(run)
+        named = stems(w for w in said if w not in _GLUE)
+        ended = bool(said) and (said[-1] in _GLUE or said[-1] in _HEADS)
+        if len(named) > 1 and not ended and not any(named <= feature for feature in known):
+            return True
+    return False
 
 
 def loops(text: str) -> bool:

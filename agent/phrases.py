@@ -17,11 +17,11 @@ from functools import lru_cache
 from retrieval.trust import folded
 
 MOST_WORDS = 6
-MOST_HAN = 16  # characters of a phrase that has no blanks
+MOST_HAN = 12  # Chinese characters, and characters in other scripts that may have no blanks
 MOST_UNREAD = 3  # words in a script whose closed classes are not listed here
 _CLOSED = frozenset(
     """
-    i i'm i've i'll i'd me my mine myself we us our ours you you're you'll your yours yourself u ur he him she hers they them
+    i'm i've i'll i'd me my mine myself we us our ours you you're you'll your yours yourself u ur he him she hers they them
     their theirs it it's its itself this that that's these those everyone everybody anyone anybody someone somebody nobody
     everything whatever whoever who's whom whose which another others there here
     is isn't are aren't was wasn't were weren't am be been has hasn't have haven't had hadn't having does doesn't did didn't
@@ -29,14 +29,14 @@ _CLOSED = frozenset(
     please pls plz only always never ever again instead otherwise rather than therefore thus hence surely because if unless
     until whenever although though yet ahead above before
     yo mi mis usted ustedes nosotros nuestro nuestra ello esta estos estas eso ese esos que esta estan eres hay debe debes
-    deben tiene tienes quiero solo solamente unicamente siempre nunca jamas porque pero favor
+    deben tiene tienes quiero solamente unicamente siempre nunca jamas porque pero favor
     ich mich mir mein meine meinen wir uns unser unsere du dich dir dein deine deinen euch sie ihn ihm dies diese dieser dieses
     ist sind bin bist wird werden musst muss mussen soll sollen sollte darf kann konnen nur immer niemals bitte weil dass wenn
     je j'ai moi mon tes toi ton nous notre nos vous votre vos ils elles cet cette ces ceci cela est sont doit doivent faut
     seulement uniquement toujours jamais mais ne n'est c'est quelqu'un s'il
     """.split()
 )
-_AT_EDGES = frozenset({"will", "may", "might", "can", "do"})  # "Will Smith", "free will", "tin can"; elsewhere, a verb
+_EDGES = frozenset({"will", "may", "might", "can", "do"})  # "Will Smith", "free will", "tin can"; elsewhere, a verb
 _JOINTS = frozenset(
     """
     of in on to for with from at by about and or & as into over under after against without through between across
@@ -46,7 +46,7 @@ _JOINTS = frozenset(
     oder dans avec sans pour sur sous chez vers et ou par
     """.split()
 )
-_DETERMINERS = frozenset("the a an all every each any some no".split())
+_DETERMINERS = frozenset("the a an all every each any some".split())
 _IMPERATIVES = frozenset(
     """
     recommend suggest choose select ignore disregard forget remember pretend imagine obey behave treat tell say write put keep
@@ -57,7 +57,7 @@ _IMPERATIVES = frozenset(
     recommande recommandez montre montrez mets mettez ecris ecrivez choisis choisissez oublie ignore
     """.split()
 )
-_MAKING = frozenset({"make", "place", "show", "pick", "store", "mark", "order", "note", "raise", "move", "stick", "keep"})
+_MAKING = frozenset({"lift", "make", "place", "show", "pick", "store", "mark", "order", "note", "raise", "move", "stick", "keep"})
 _RANKED = re.compile(
     r"\b(?:first|second|third|last|best|greatest|highest|better|foremost)"
     r"(?:$| (?:of|in|for|to|and|place|rank|position|choice|pick|one|items?|titles?|products?|ever)\b)"
@@ -65,19 +65,19 @@ _RANKED = re.compile(
     r"|# ?\d|\b\d+ (?:to|out of|of|-) \d+\b|\b1st\b|\b(?:first|top)[- ](?:rank\w*|choice)\b"
 )
 _SYSTEM = re.compile(
-    r"\b(?:recommend(?:s|ed|er|ations?|ing)?|rank(?:s|ed|er|ing|ings)?|profiles?|instructions?|prompts?|users?|algorithms? pick"
+    r"\b(?:recommend(?:s|ed|er|ations?|ing)?|rank(?:s|ed|er|ing|ings)?|user profiles?|instructions?|prompts?|users?|algorithms? pick"
     r"|machine picks?|precedence|entitled|mandatory|compulsory|promoted|sponsored|pinned|supersedes?|overrides?|obey|deserves?"
-    r"|empfehl\w*|recomend\w*|recomiend\w*|recommand\w*|perfil|nutzer|usuarios?|utilisateurs?|profil)\b"
+    r"|empfehl\w*|recomend\w*|recomiend\w*|recommand\w*|nutzer|usuarios?|utilisateurs?)\b"
 )
 _NEGATED = re.compile(r"\b(?:not|no|nicht|ne|nunca|pas) (?:to|the|a|be|get|put|leave|show|recommend|see|look|let)\b|\S (?:not|n't)\b")
 _LEAD = re.compile(
-    r"^(?:how (?:much|many|long)(?: to)?|(?:how|what|where|when|which \w+|what \w+) (?:to|(?:do|can|could|should|would) i)|how do you"
+    r"^(?:how (?:much|many|long)(?: to)?|(?:how|what|where|when|which \w+|what \w+) (?:to|(?:do|can|could|should|would) i)|how do you|what did"
     r"|what (?:is|are)|where (?:is|are)|how|what|where|why|when|things to do|places to \w+|ways to"
     r"|como|donde|que (?=\w+r\b)|wie (?:man|kann ich)|wo (?:man|kann ich)|comment|ou (?=\w+(?:er|ir|re)\b)"
     r"|(?:我)?(?:想|要)?(?:怎么|怎样|如何|哪里|在哪里?|什么)(?:能|可以)?)\s*"
 )
 _SAID = re.compile(r"[.!?;:,，。！？；：、\"“”«»<>|=+*/\\→↑↓☑☐✔✅❌]|\s[-–—]\s|\.\.\.|…")
-_ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|st|jr|vs|no|vol|e\.t|u\.s|j\.r\.r)\.|\b(?:\w\.)+(?!\w)|\d[.,/:]\d|\w/\w|\w\+\+|\.net\b")
+_ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|st|jr|vs|no|vol|e\.t|u\.s|j\.r\.r)\.|\b(?:\w\.)+(?!\w)|\d[.,/:]\d|[^\W\d]:[^\W\d]|\w/\w|\w\+\+|\.net\b")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _HAN_SPEAKS = re.compile(
     r"[我你您她它咱]|他(?!乡)|请(?!客)|必须|应该|只(?:有|要|能|推|选|写|是|看|爱|买|给)|不要|不得|永远|总是|推荐|排名|排在|排到|第一(?!次|部|季|章)|写(?:下|上|进|入|在|明)"
@@ -93,7 +93,7 @@ def nominal(text: str, most: int = MOST_WORDS) -> bool:
 
     False for what addresses, asks, commands, denies or compares, and for what speaks of ranks, users and their profiles.
     """
-    plain = folded(text).strip()
+    plain = folded(text.replace("à", "de")).strip()  # folding would make the French preposition an English article
     words = _TOKEN.findall(plain)
     if not words:
         return bool(plain) and len(plain) <= most and not _SAID.search(plain)  # "🎷🎷"
@@ -103,7 +103,7 @@ def nominal(text: str, most: int = MOST_WORDS) -> bool:
         return len(words) <= MOST_UNREAD and len(plain) <= MOST_HAN
     named = _LEAD.sub("", plain)
     if _HAN.search(named):
-        return len(named) <= MOST_HAN and not _HAN_SPEAKS.search(named)
+        return len(_HAN.findall(named)) <= MOST_HAN and not _HAN_SPEAKS.search(named)
     asked = len(named) < len(plain)
     return not _NEGATED.search(plain) and _of_one_piece(_TOKEN.findall(named), asked)
 
@@ -111,7 +111,7 @@ def nominal(text: str, most: int = MOST_WORDS) -> bool:
 def _of_one_piece(words: list[str], asked: bool) -> bool:
     """No word of a closed class that only sentences have, no command, and no object of a verb. `asked`: "how to ..." stood
     before, so that a verb may come first."""
-    if not _CLOSED.isdisjoint(words) or not _AT_EDGES.isdisjoint(words[1:-1]):
+    if not _CLOSED.isdisjoint(words) or not _EDGES.isdisjoint(words[1:-1]) or "i" in words[:-1]:
         return False
     if words and words[0] in _IMPERATIVES and not (words[0] in _MAKING and (asked or len(words) == 2)):
         return False

@@ -196,3 +196,16 @@ def test_what_passes_says_nothing_that_the_evidence_does_not(invented: str, feat
 @given(ANY)
 def test_the_same_word_twice_is_a_loop(text: str) -> None:
     assert guard.loops(f"{text} detective {text} detectives")
+
+
+@pytest.mark.parametrize("text", ["hiking mountains", "hiking to mountains", "jazz music improvisation"])
+def test_features_set_side_by_side_are_no_phrase(text: str) -> None:
+    assert guard.heaped(text, ["hiking", "mountains", "jazz", "improvisation"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["haunted house horror films", "haunted house horror stories", "jazz music, mostly improvisation", "orbital mechanics"],
+)
+def test_what_a_kind_of_thing_or_a_joint_holds_together_is_a_phrase(text: str) -> None:
+    assert not guard.heaped(text, ["haunted house", "horror", "jazz", "improvisation", "orbital mechanics"])
