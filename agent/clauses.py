@@ -35,7 +35,7 @@ _CLAUSE = re.compile(
 _NEGATIVE = re.compile(
     r"\b(?:(?:can(?:['’]?t|not)(?! get enough)|(?:do|did|does|would|could|wo)n['’]?t|(?:do|did|does|would|could|will) not)"
     r"(?: really| much| even| ever)*(?: (?:like|enjoy|want|care (?:for|about)|need|watch|read|play|listen to|stand|bear|take))?"
-    r"|hate[sd]?|dislike[sd]?|detest|loathe|avoid(?:ing)?|never|no more|no me (?:gust|interes)an?|no (?:soporto|aguanto|quiero)"
+    r"|hate[sd]?|dislike[sd]?|detest|loathe|avoid(?:ing)?|never(?: again)?|no more|no me (?:gust|interes)an?|no (?:soporto|aguanto|quiero)"
     r"|no|without|sick of|tired of|bored of|allergic to|less|fewer"
     r"|not (?:an? )?(?:(?:big|huge|great|really|that|very) )*(?:into|interested in|fan of|keen on|fond of)|nothing with|not"
     r"|odio|detesto|evito|nada de|(?:ich )?(?:hasse|meide)|(?:ich mag )?keine?[nr]?|je (?:déteste|hais)|j['’]évite|je n['’]aime pas"
@@ -66,12 +66,13 @@ _FILLER = re.compile(
     r"|listen)\b|[\s,:'’-])+",
     re.IGNORECASE,
 )
-_LIST = re.compile(r"[,，、]\s*(?:and\s+|or\s+)?|\s+(?:and|or|y|und|oder|et|ou)\s+")
+_LIST = re.compile(r"(?:[,，、]|: )\s*(?:and\s+|or\s+)?|\s+(?:and|or|y|und|oder|et|ou)\s+")
 _POLITE = (
     r"(?:(?:please|pls|por favor|bitte|s['’]il (?:vous|te) pla[iî]t|thanks|thank you|thx|gracias|danke|merci|yes|ok(?:ay)?|hi|hello"
     r"|hey|and|but|so|also)\b[\s,]*|请)"
 )
-_COURTESY = re.compile(rf"^\W*{_POLITE}+|[\s,]*\b(?:please|bitte|por favor|thanks|no thanks)\W*$", re.IGNORECASE)
+_COURTESY = re.compile(rf"^\W*{_POLITE}+|[\s,]*\b(?:please|bitte|por favor|thanks|no thanks)\W*$"
+    r"|, the \w+ the (?:better|merrier)\W*$", re.IGNORECASE)
 _SHOWING = r"(?:show|recommend|suggest|give|send|bring|offer|find)(?:ing)?"
 _UNWANTED = re.compile(
     rf"^(?:(?:can|could|would) you )?(?:do not|don['’]?t|never|stop|no more|avoid)(?: ever)? {_SHOWING}(?: me| us)?(?: any(?: more)?| more)? "
@@ -91,17 +92,18 @@ _WANTED = re.compile(
 )
 _TURN = re.compile(r"^(?P<less>less|fewer|no)? ?(?:more )?", re.IGNORECASE)
 _FIRST_PERSON = re.compile(
-    r"^(?:[^\w]*\w[\w'-]*[^\w']+){0,4}?(?:i|i'(?:m|ve|d|ll)|ich|je|yo)\b|\bj'\w|^(?:\w+ ){0,3}(?:mich|mir)\b|我"
+    r"^(?:(?:not |always |big |mostly |currently )*(?:looking for|love|loving|enjoy|adore|hate|can't stand|learning|studying|interested in"
+    r"|into|fan of|up for|obsessed with|fascinated by))\b"
+    r"|^(?:[^\w]*\w[\w'-]*[^\w']+){0,4}?(?:i|i'(?:m|ve|d|ll)|ich|je|yo)\b|\bj'\w|^(?:\w+ ){0,3}(?:mich|mir)\b|我"
     r"|\b(?:me (?:gust|encant|interes|fascin|aburr|apasion|relaj|molest)\w+|odio|detesto|adoro|prefiero|disfruto|evito|aprendo"
-    r"|estudio|leo|veo|escucho|soporto|aguanto|lese gerne?|me plai\w+)\b"
+    r"|estudio|leo|veo|soy|tengo|estoy|escucho|soporto|aguanto|lese gerne?|me plai\w+)\b"
     r"|\b(?:(?:puts?|turns?) me off|(?:bores?|fascinates?|relax|relaxes|delights?|scares?|annoys?|calms?|thrills?|interests?|makes?|keeps?"
     r"|moves?|cheers?|depress|depresses) me\b)|\bmy (?:\w+ ){0,2}(?:favou?rites?|passions?|hobb(?:y|ies)|interests?|guilty pleasures?)\b"
     r"|\b(?:is|are) (?:my (?:\w+ )?(?:thing|passion|favou?rites?|cup of tea|weakness)|for me)$"
     r"|\b(?:isn't|aren't|not) (?:for me|my (?:thing|cup of tea|kind of \w+))$"
 )
 _ADDRESSED = re.compile(
-    r"^(?:you|your|u)\b|\b(?:yours?|u|yourself|du|dich|dir|dein\w*|usted|ustedes|vous|votre|vos|toi)\b|[你您]"
-    r"|\byou (?:\w+ )?(?:should|must|shall|will|ought|have to|need to|are|were|gotta|better)\b|\byou(?:'re|'ll| wrote| said| agreed)\b"
+    r"\byou (?:\w+ )?(?:should|must|shall|will|ought|have to|need to|are|were|gotta|better)\b|\byou(?:'re|'ll| wrote| said| agreed)\b"
     r"|\bi (?:\w+ ){0,2}(?!when\b|where\b|that\b|which\b|if\b|as\b|until\b|because\b|like\b|while\b)\w+ you\b"
     r"|\b(?:recommend\w*|rank(?:s|ings?|er)?|prompts?|instructions?|users?|customers?|assistant|note that|from now on)\b"
     r"|\b(?:my|this|the|our|user) (?:own )?(?:page|profile|portrait|record|file|entry|card|account|summary|list|description|system"
@@ -110,15 +112,17 @@ _ADDRESSED = re.compile(
     r"|\beveryone (?:else|should|must|agrees?)\b|\b(?:ficha|perfil|pagina|profil|nutzer\w*|usuarios?|utilisateurs?|escribe|schreib\w*|ecris)\b"
     r"|推荐|用户|页面|资料|写(?:下|上|进|入|在|明)|记住|必须|只有"
 )
+_RELATIVE = re.compile(r",? (?:(?:in|with|for|from|of|about) )?(?:that|which|who|where|whose|whom) ")
+_ONE = re.compile(r"\b(?:ones?|titles?|items?|names?|things?|entry|entries)$")
+_SECOND_PERSON = re.compile(r"\b(?:yours?|u|yourself|du|dich|dir|dein\w*|usted|ustedes|vous|votre|vos|toi)\b|^you\b|[你您]")
 
 
 class Speech(StrEnum):
     """Who a part of a description speaks of."""
 
     OWN = "own"  # in the first person
-    NAME = "name"  # a thing, and nothing said of it
     ADDRESSED = "addressed"  # to the system, or about what it keeps
-    OTHER = "other"  # about something else
+    OTHER = "other"  # maybe only the name of a thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +187,23 @@ def members(part: str) -> list[Clause]:
     return found
 
 
+def likes_or_not(text: str) -> bool:
+    """Has `text` a verb of liking or of its opposite?"""
+    return _POSITIVE.search(text) is not None or _NEGATIVE.search(text) is not None
+
+
 def spoken(part: str) -> Speech:
-    """Who `part` speaks of. What names a thing may have a verb of liking before it, but no subject."""
+    """Who `part` speaks of."""
     plain = folded(part)
     if _ADDRESSED.search(plain):
         return Speech.ADDRESSED
     if _FIRST_PERSON.search(plain):
         return Speech.OWN if len(plain.split()) <= MOST_WORDS else Speech.OTHER
-    named = members(part)
-    whole = len(plain.split()) <= MOST_NAMED * max(1, len(named))
-    return Speech.NAME if named and whole and all(phrases.nominal(c.span, MOST_NAMED) for c in named) else Speech.OTHER
+    return Speech.ADDRESSED if _SECOND_PERSON.search(plain) else Speech.OTHER
+
+
+def names(clause: Clause) -> bool:
+    """Does a clause name a thing, maybe with a relative clause ("films that make me think")? It has no subject of its own."""
+    head, *rest = _RELATIVE.split(folded(clause.span), maxsplit=1)
+    tail = frozenset(" ".join(rest).split())
+    return phrases.nominal(head, MOST_NAMED) and len(tail) <= MOST_NAMED and phrases.MODAL.isdisjoint(tail) and not (rest and _ONE.search(head))

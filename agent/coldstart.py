@@ -1,6 +1,6 @@
 """Two sentences about oneself to a provisional profile.
 
-The text is cut into clauses by code; whether a clause tells a like or a dislike is read from its verb, or where it has none,
+The text is cut into clauses by code (agent/clauses.py); whether a clause tells a like or a dislike is read from its verb, or where it has none,
 from the likelihood that the LLM gives to the two closed answers. The words of a statement are always the user's own, copied
 and never generated, so nothing can be invented. What the user says is `asserted`: inference never overrules it. What tells
 of their age, health, faith and so on (see sensitive.py) is left out unless they allow it.
@@ -16,6 +16,7 @@ from datetime import datetime
 import numpy as np
 
 from agent import guard, pii, plain, sensitive
+from agent.clauses import Clause, Speech, likes_or_not, members, names, parts, spoken, wishes
 from agent.errors import LLMError, UsageError
 from agent.llm import LLM
 from agent.typed import typed
@@ -50,10 +51,9 @@ async def read(text: str, user: str, now: datetime, llm: LLM, *, allow_sensitive
         raise UsageError(
             "the self-description is empty", hint="say in a sentence or two what you like and what you do not"
         )
-    own, addressed = trust.honest(text)
-    ignored = [(addressed, guard.harmful(addressed) or "instruction")] if addressed else []
+    heard, ignored = _heard(text)
     statements: list[Statement] = []
-    for clause in clauses(own):
+    for clause in heard:
         problem = _problem(clause, allow_sensitive)
         if problem is None and len(statements) >= MOST_STATEMENTS:
             problem = "too many"
@@ -71,23 +71,51 @@ async def read(text: str, user: str, now: datetime, llm: LLM, *, allow_sensitive
     return Reading(tuple(unique.values()), tuple(ignored))
 
 
+def _heard(text: str) -> tuple[list[Clause], list[tuple[str, str]]]:
+    """The clauses in which the user speaks of tastes, and what was left out with the reason.
+
+    Who speaks to the system anywhere says nothing by wishes and by names without a verb: anybody could have put them there.
+    """
+    wished: list[Clause] = []
+    rest = text
+    for part in parts(text):
+        wished += (found := wishes(part))
+        rest = rest.replace(part, " ", 1) if found else rest
+    own, addressed = trust.honest(rest)
+    speech = [(part, spoken(part)) for part in parts(own)]
+    trusted = not addressed and all(who is not Speech.ADDRESSED for _, who in speech)
+    found, ignored = [], []
+    for part, who in speech:
+        if who is Speech.ADDRESSED:
+            ignored.append((part, _harm(part) or "instruction"))
+            continue
+        for clause in members(part):
+            if who is Speech.OWN or (trusted and names(clause)):
+                found.append(clause)
+            else:
+                ignored.append((clause.span, _harm(clause.said) or "unclear"))
+    if addressed:
+        ignored.append((addressed, guard.harmful(addressed) or "instruction"))
+    if trusted:
+        return [*found, *wished], ignored
+    return found, [*ignored, *((clause.span, "instruction") for clause in wished)]
+
+
 def _problem(clause: Clause, allow_sensitive: bool) -> str | None:
     """Why a clause is left out, if it is."""
     if pii.MARK in clause.span and not _likes_more_than_a_mark(clause):
         return "personal"
-    for words in (clause.said, clause.span):
-        problem = guard.harmful(words, consented=allow_sensitive)
-        if problem == "sensitive":
-            return f"sensitive: {sensitive.attribute(words)}; allow_sensitive keeps it"
-        if problem:
-            return problem
-    return None
+    return _harm(clause.said, allow_sensitive) or _harm(clause.span, allow_sensitive)
+
+
+def _harm(words: str, allow_sensitive: bool = False) -> str | None:
+    problem = guard.harmful(words, consented=allow_sensitive)
+    return f"sensitive: {sensitive.attribute(words)}; allow_sensitive keeps it" if problem == "sensitive" else problem
 
 
 def _likes_more_than_a_mark(clause: Clause) -> bool:
     """ "I love the bookshop at ■■■" says something; "call me on ■■■" only how to reach somebody."""
-    own_verb = _POSITIVE.search(clause.said) or _NEGATIVE.search(clause.said)
-    return own_verb is not None and bool(guard.words(clause.span))
+    return likes_or_not(clause.said) and bool(guard.words(clause.span))
 
 
 def _tells(clause: Clause) -> bool:

@@ -44,7 +44,6 @@ _GLUE_WORDS = """
     sets focus focused feature features featuring involve involves involving based such one ones well good great
     strong rich you your yours because since fits fit match matches matching same share shares shared similar
     another new work works title titles item items something anything everything topic topics subject subjects
-    genre genres
 """
 _GLUE = frozenset(_GLUE_WORDS.split())
 _STEM = snowballstemmer.stemmer("english")

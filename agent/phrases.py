@@ -37,6 +37,7 @@ _CLOSED = frozenset(
     """.split()
 )
 _EDGES = frozenset({"will", "may", "might", "can", "do"})  # "Will Smith", "free will", "tin can"; elsewhere, a verb
+MODAL = frozenset("must should shall ought will would can't cannot please you your yours my mine our us it this these only".split())
 _JOINTS = frozenset(
     """
     of in on to for with from at by about and or & as into over under after against without through between across

@@ -162,7 +162,7 @@ def counts_against(acts: Sequence[tuple[Event, Item]], said: str, features: Sequ
     return f"Against it: {lower(because(acts, said))}, {which} {enumerate_words(features[:SAID])}."
 
 
-MOVED = "without that, this would score lower"
+MOVED = "that moves this up your list"
 CLOSE = "this is close to it"
 
 

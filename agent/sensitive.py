@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import product
@@ -24,6 +24,7 @@ import yaml
 
 from retrieval.features import features
 from retrieval.records import Item
+from retrieval.trust import trusted
 
 WORDS = Path(__file__).with_name("sensitive.yaml")
 ATTRIBUTES = ("age", "gender", "ethnicity", "religion", "health", "sexuality", "politics", "income", "home")
@@ -33,7 +34,9 @@ _HAN = "㐀-鿿"
 _TOKEN = re.compile(rf"[{_HAN}]|\d+|[^\W\d_{_HAN}]+|[.,;:!?()。，；：！？、…]")
 _PIECE = re.compile(rf"<\w+>|[{_HAN}]|[#?]|\*?[^\W_{_HAN}]+\*?")
 _OLDEST = 119
-_KNOWN_BY = 3  # items that a feature must stand on before the company it keeps says anything
+_READ = 600  # letters of an item's text that are read for the company that its features keep
+_ANY = "any"
+_KNOWN_BY = 2  # items that a feature must stand on before the company it keeps says anything
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ class _Node:
     next: dict[str, _Node] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lexicon:
     """The entries as a tree of words, and the classes that a word belongs to, by its symbol in the tree."""
 
@@ -55,31 +58,43 @@ class Lexicon:
 
 def attribute(text: str) -> str | None:
     """The first attribute that `text` tells of, or None. Time grows with the length of `text`."""
-    known = lexicon()
-    words = [*_tokens(text), "."]
-    at = 0
-    while at < len(words):
-        found = _longest(known, words, at)
-        if found and found[0] != HARMLESS:
-            return found[0]
-        at += found[1] if found else 1
-    return None
+    return next(_found(text, beside=False), None)
 
 
-def company(items: Iterable[Item]) -> frozenset[str]:
-    """Features that stand mostly on items whose title, categories or tags tell of one attribute: they tell of it, too.
+def company(items: Iterable[Item], telling: Collection[str] = ()) -> frozenset[str]:
+    """Features that stand mostly beside words that tell or hint of one attribute: they tell of it, too.
 
     No list knows the name of a small town; but where it stands beside bin days and school catchments, it is somebody's home.
+    What counts is the rest of the item: its title, text and other features. `telling` are features known to tell already.
     """
     seen: Counter[str] = Counter()
     beside: Counter[tuple[str, str]] = Counter()
     for item in items:
         own = features(item)
         seen.update(own)
-        told = attribute(". ".join((item.title, *own)))
-        if told:
-            beside.update((feature, told) for feature in own)
-    return frozenset(f for (f, _), count in beside.items() if seen[f] >= _KNOWN_BY and 3 * count > 2 * seen[f])
+        words = _hints(f"{item.title}. {trusted(item).text[:_READ]}")
+        by_feature = {f: _hints(f) | ({_ANY} if f in telling else set()) for f in own}
+        for feature in own:
+            rest = words.union(*(told for other, told in by_feature.items() if other != feature))
+            beside.update((feature, told) for told in rest)
+    return frozenset(f for (f, _), count in beside.items() if seen[f] >= _KNOWN_BY and 2 * count > seen[f])
+
+
+@lru_cache(maxsize=50_000)
+def _hints(text: str) -> frozenset[str]:
+    return frozenset(_found(text, beside=True))
+
+
+def _found(text: str, *, beside: bool) -> Iterator[str]:
+    """All attributes that `text` tells of in turn; with `beside` also by words that say little alone."""
+    known = lexicon(beside)
+    words = [*_tokens(text), "."]
+    at = 0
+    while at < len(words):
+        found = _longest(known, words, at)
+        if found and found[0] != HARMLESS:
+            yield found[0]
+        at += found[1] if found else 1
 
 
 def _longest(known: Lexicon, words: list[str], start: int) -> tuple[str, int] | None:
@@ -87,7 +102,7 @@ def _longest(known: Lexicon, words: list[str], start: int) -> tuple[str, int] | 
     best: tuple[str, int] | None = None
     states = [known.root]
     for at in range(start, len(words)):
-        symbols = _symbols(words[at])
+        symbols = _symbols(known, words[at])
         states = [state.next[s] for state in states for s in symbols if s in state.next]
         if not states:
             break
@@ -104,10 +119,9 @@ def _tokens(text: str) -> list[str]:
     return ["#" if w.isdigit() and 0 < int(w) <= _OLDEST else w for w in _TOKEN.findall(text.casefold())]
 
 
-@lru_cache(maxsize=50_000)
-def _symbols(word: str) -> tuple[str, ...]:
+@lru_cache(maxsize=100_000)
+def _symbols(known: Lexicon, word: str) -> tuple[str, ...]:
     """All that stands in the tree for `word`: itself, beginnings and ends of it, its classes, and any word."""
-    known = lexicon()
     found = {s for s in _forms(word) if s in known.symbols}
     classes = {name for s in found for name in known.classes.get(s, ())}
     ends = {"<end>"} if not word.isalnum() else set()
@@ -122,15 +136,15 @@ def _forms(word: str) -> Iterator[str]:
 
 
 @cache
-def lexicon() -> Lexicon:
-    """The words of sensitive.yaml. Raises ValueError, naming the entry, for a file that is not as it should be."""
+def lexicon(beside: bool = False) -> Lexicon:
+    """The words of sensitive.yaml, with or without those that count only beside others. Raises ValueError, naming the entry, for a file that is not as it should be."""
     raw = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
     classes: dict[str, tuple[str, ...]] = {}
     for name, entries in raw["classes"].items():
         for entry in _entries(entries):
             classes[entry] = (*classes.get(entry, ()), f"<{name}>")
     root, symbols = _Node(), {"#", "?", *classes}
-    for tells, entries in _told(raw):
+    for tells, entries in _told(raw, beside):
         for entry in _entries(entries):
             for phrase in _phrases(entry):
                 _plant(root, phrase, tells)
@@ -140,16 +154,18 @@ def lexicon() -> Lexicon:
     return Lexicon(root, frozenset(symbols), classes)
 
 
-def _told(raw: Mapping[str, dict[str, dict[str, str]]]) -> Iterator[tuple[str, str]]:
+def _told(raw: Mapping[str, dict[str, dict[str, str]]], beside: bool) -> Iterator[tuple[str, str]]:
     """(what is told, entries) of the file, checked: all nine attributes in all languages, and nothing else."""
-    if set(raw) != {"classes", HARMLESS, "anywhere"} or tuple(raw["anywhere"]) != ATTRIBUTES:
-        raise ValueError(f"{WORDS.name}: classes, harmless, and anywhere with {', '.join(ATTRIBUTES)} are needed")
+    parts = ("anywhere", "beside")
+    if set(raw) != {"classes", HARMLESS, *parts} or any(tuple(raw[part]) != ATTRIBUTES for part in parts):
+        raise ValueError(f"{WORDS.name}: classes, harmless, anywhere and beside with {', '.join(ATTRIBUTES)} are needed")
     yield HARMLESS, str(raw[HARMLESS])
-    for tells, languages in raw["anywhere"].items():
-        if languages.keys() != LANGUAGES:
-            raise ValueError(f"{WORDS.name}: {tells} needs {', '.join(sorted(LANGUAGES))}")
-        for entries in languages.values():
-            yield tells, entries
+    for part in parts if beside else parts[:1]:
+        for tells, languages in raw[part].items():
+            if languages.keys() != LANGUAGES:
+                raise ValueError(f"{WORDS.name}: {tells} needs {', '.join(sorted(LANGUAGES))}")
+            for entries in languages.values():
+                yield tells, entries
 
 
 def _entries(text: str) -> list[str]:

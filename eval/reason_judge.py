@@ -3,8 +3,8 @@
     verdict = judge(reason, item, cited, fall=0.3, people=12)      # verdict.made, verdict.supported
 
 A claim is: one act ("rated Heat 4.5"), one shared feature (of the item and of everything cited), a count of people, that the
-item is none of what is disliked, that the score would be lower, or one word of the model's that carries meaning. What
-cannot be read as any of these is one false claim.
+item is none of what is disliked, that what is cited moves it up (its score would be lower without), or one word of the
+model's that carries meaning. What cannot be read as any of these is one false claim.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SAYS_NOTHING = STOP | {
     "through",
 }
 STEM = 5  # letters in which two forms of a word agree
-_SHAPE = re.compile(r"You (?P<did>.+); (?:this shares (?P<shared>.+)|this is (?P<said>.+)|(?P<moved>without that.+))\.")
+_SHAPE = re.compile(r"You (?P<did>.+); (?:this shares (?P<shared>.+)|this is (?P<said>.+)|(?P<moved>that moves this up.+))\.")
 _SPARED = ", and it is none of what you dislike: "
 _COUNT = re.compile(r"(?:Chosen by (?P<people>\d+) (?:person|people)|Not chosen by anybody yet)\b")
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.coldstart import MOST_CHARS, MOST_STATEMENTS, Reading, clauses, provisional, read
+from agent.clauses import clauses
+from agent.coldstart import MOST_CHARS, MOST_STATEMENTS, Reading, provisional, read
 from agent.errors import UsageError
 from retrieval.embed import HashEmbedder
 from retrieval.records import Horizon, Origin, Polarity, Source

@@ -172,7 +172,7 @@ def test_what_moves_an_item_that_it_shares_nothing_with_is_said_to_move_it() -> 
     known = best(BREAD, falls={"bread-film-1": 0.4, "bread-book-1": -0.1})
     assert known is not None
     assert (cited(known), known.shared) == (["bread-film-1"], ())
-    assert plain_reason(known) == "You liked Crumb; without that, this would score lower."
+    assert plain_reason(known) == "You liked Crumb; that moves this up your list."
 
 
 @settings(max_examples=60)

@@ -58,7 +58,7 @@ def test_what_is_cited_must_be_told() -> None:
 
 @pytest.mark.parametrize(("fall", "supported"), [(0.2, 2), (0.0, 1), (-0.2, 1)])
 def test_that_the_score_would_be_lower_is_looked_up(fall: float, supported: int) -> None:
-    assert counted("You liked Ledger; without that, this would score lower.", LIKED, fall=fall) == (2, supported)
+    assert counted("You liked Ledger; that moves this up your list.", LIKED, fall=fall) == (2, supported)
 
 
 @pytest.mark.parametrize(("people", "supported"), [(12, 1), (11, 0)])
