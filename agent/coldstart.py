@@ -1,9 +1,9 @@
 """Two sentences about oneself to a provisional profile.
 
-The text is cut into clauses by code (agent/clauses.py); whether a clause tells a like or a dislike is read from its verb, or where it has none,
-from the likelihood that the LLM gives to the two closed answers. The words of a statement are always the user's own, copied
-and never generated, so nothing can be invented. What the user says is `asserted`: inference never overrules it. What tells
-of their age, health, faith and so on (see sensitive.py) is left out unless they allow it.
+The text is cut into clauses by code (agent/clauses.py); whether a clause tells a like or a dislike is read from its verb, or
+where it has none, from the likelihood that the LLM gives to the two closed answers. The words of a statement are always the
+user's own, copied and never generated, so nothing can be invented. What the user says is `asserted`: inference never overrules
+it. What tells of their age, health, faith and so on (see sensitive.py) is left out unless they allow it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import datetime
 import numpy as np
 
 from agent import guard, pii, plain, sensitive
-from agent.clauses import Clause, Speech, likes_or_not, members, names, parts, spoken, wishes
+from agent.clauses import Clause, Speech, likes_or_not, members, named, parts, spoken, wishes
 from agent.errors import LLMError, UsageError
 from agent.llm import LLM
 from agent.typed import typed
@@ -89,13 +89,13 @@ def _heard(text: str) -> tuple[list[Clause], list[tuple[str, str]]]:
         if who is Speech.ADDRESSED:
             ignored.append((part, _harm(part) or "instruction"))
             continue
-        for clause in members(part):
-            if who is Speech.OWN or (trusted and names(clause)):
-                found.append(clause)
-            else:
-                ignored.append((clause.span, _harm(clause.said) or "unclear"))
+        pieces = members(part, own=who is Speech.OWN)
+        kept = pieces if who is Speech.OWN else named(pieces) if trusted else []
+        found += kept
+        ignored += [(c.span, _harm(c.said) or "unclear") for c in pieces if c not in kept]
     if addressed:
-        ignored.append((addressed, guard.harmful(addressed) or "instruction"))
+        contact = "personal" if pii.MARK in addressed else "instruction"
+        ignored.append((addressed, guard.harmful(addressed) or contact))
     if trusted:
         return [*found, *wished], ignored
     return found, [*ignored, *((clause.span, "instruction") for clause in wished)]

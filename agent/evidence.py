@@ -11,10 +11,10 @@ feature together with each kind of thing that it is said of ("mystery books" nee
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent import guard, pii, plain
+from agent import guard, pii, plain, sensitive
 from agent.gate import Judge
 from retrieval.features import CatalogueStats, distinctive, domain, domains, features
 from retrieval.records import Event, EventKind, Item, Segment
@@ -90,16 +90,28 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
     touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
     searches = (e.text for e in events if e.text and e.kind is EventKind.SEARCH)
-    queries = tuple(pii.mask(text) for text in searches if not suspicion(text) and guard.harmful(text) is None)
+    queries = tuple(pii.mask(text) for text in searches if _may_be_told(text))
     ranked = [feature for feature, _ in distinctive(touched, stats)]
     told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
     chosen: list[str] = []
     for feature in told:
-        if any(word in feature for word in stats.unsaid):
+        if _holds_any(feature, stats.unsaid):
             continue
         if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
             chosen.append(feature)
     return replace(_held(touched, chosen), queries=queries, known=stats.words, names=stats.names)
+
+
+def _may_be_told(search: str) -> bool:
+    """Is a search no attack, and nothing in it a hint at what is sensitive? It is the user's, but nobody asked to keep it."""
+    return not suspicion(search) and guard.harmful(search) is None and not sensitive.hints(search)
+
+
+def _holds_any(feature: str, unsaid: Collection[str]) -> bool:
+    """Is the feature, or a phrase of whole words in it, among those that nothing may be said of?"""
+    said = feature.split()
+    spans = (" ".join(said[i:j]) for i in range(len(said)) for j in range(i + 1, len(said) + 1))
+    return any(span in unsaid for span in spans)
 
 
 def _held(touched: Sequence[Item], chosen: Sequence[str]) -> Evidence:

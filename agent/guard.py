@@ -23,6 +23,7 @@ from retrieval.features import DOMAINS
 EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 
 NEAR = 0.65  # cosine of MiniLM word vectors. At 0.5 "fiction" passed for reports on football
+MOST_TYPED = 10  # words of a query that may be said
 LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 KINDS = "|".join(sorted(set(DOMAINS.values())))
@@ -94,9 +95,10 @@ def support(
     domains: Iterable[str] = (),
     known: frozenset[str] = frozenset(),
 ) -> Support:
-    """What the evidence supports. `texts` are words that may be said beside the features; `domains` nouns ("films")."""
+    """What the evidence supports. `texts` may be said beside the features, where they are fit to; `domains` nouns ("films")."""
+    said = [text for text in texts if phrases.nominal(" ".join(words(text)), MOST_TYPED)]
     nouns = set(domains) | {c for c, noun in DOMAINS.items() if noun in set(domains)}
-    return Support(tuple(features), stems([*features, *texts, *nouns]), tuple(titles), frozenset(domains), known)
+    return Support(tuple(features), stems([*features, *said, *nouns]), tuple(titles), frozenset(domains), known)
 
 
 def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int = 2, most_words: int = 22) -> str | None:

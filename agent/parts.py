@@ -18,6 +18,7 @@ import numpy as np
 from agent import sensitive
 from agent.config import Settings
 from agent.entailment import Entailment
+from agent.evidence import ENOUGH
 from agent.explain import Explainer
 from agent.fitting import weights_of
 from agent.gate import Crowd, Tally, crowd
@@ -25,6 +26,7 @@ from agent.llm import LLM
 from agent.profiler import Profiler
 from agent.recommender import Recommender
 from agent.rerank import Reranker
+from agent.sensitive_meaning import telling
 from agent.slate import Slates
 from agent.writer import Writer
 from retrieval.embed import CachedEmbedder, Embedder, Progress
@@ -96,7 +98,8 @@ class Parts:
     @cached_property
     def stats(self) -> CatalogueStats:
         counted = catalogue_stats(self._store.iter_items())
-        return replace(counted, unsaid=sensitive.company(self._store.iter_items()))
+        alike = telling([feature for feature, n in counted.counts.items() if n >= ENOUGH], self._shared.embed)
+        return replace(counted, unsaid=alike | sensitive.company(self._store.iter_items()))
 
     @cached_property
     def profiler(self) -> Profiler:

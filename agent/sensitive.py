@@ -14,17 +14,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from retrieval.features import features
 from retrieval.records import Item
-from retrieval.trust import trusted
 
 WORDS = Path(__file__).with_name("sensitive.yaml")
 ATTRIBUTES = ("age", "gender", "ethnicity", "religion", "health", "sexuality", "politics", "income", "home")
@@ -34,8 +34,6 @@ _HAN = "㐀-鿿"
 _TOKEN = re.compile(rf"[{_HAN}]|\d+|[^\W\d_{_HAN}]+|[.,;:!?()。，；：！？、…]")
 _PIECE = re.compile(rf"<\w+>|[{_HAN}]|[#?]|\*?[^\W_{_HAN}]+\*?")
 _OLDEST = 119
-_READ = 600  # letters of an item's text that are read for the company that its features keep
-_ANY = "any"
 _KNOWN_BY = 2  # items that a feature must stand on before the company it keeps says anything
 
 
@@ -61,27 +59,26 @@ def attribute(text: str) -> str | None:
     return next(_found(text, beside=False), None)
 
 
-def company(items: Iterable[Item], telling: Collection[str] = ()) -> frozenset[str]:
+def company(items: Iterable[Item]) -> frozenset[str]:
     """Features that stand mostly beside words that tell or hint of one attribute: they tell of it, too.
 
     No list knows the name of a small town; but where it stands beside bin days and school catchments, it is somebody's home.
-    What counts is the rest of the item: its title, text and other features. `telling` are features known to tell already.
+    What counts is the rest of an item's title and features, since a feature that hints of itself is not hidden for that.
     """
     seen: Counter[str] = Counter()
     beside: Counter[tuple[str, str]] = Counter()
     for item in items:
         own = features(item)
         seen.update(own)
-        words = _hints(f"{item.title}. {trusted(item).text[:_READ]}")
-        by_feature = {f: _hints(f) | ({_ANY} if f in telling else set()) for f in own}
+        title = hints(item.title)
         for feature in own:
-            rest = words.union(*(told for other, told in by_feature.items() if other != feature))
-            beside.update((feature, told) for told in rest)
-    return frozenset(f for (f, _), count in beside.items() if seen[f] >= _KNOWN_BY and 2 * count > seen[f])
+            beside.update((feature, told) for told in title.union(*(hints(other) for other in own if other != feature)))
+    return frozenset(f for (f, _), count in beside.items() if seen[f] >= _KNOWN_BY and 3 * count > 2 * seen[f])
 
 
 @lru_cache(maxsize=50_000)
-def _hints(text: str) -> frozenset[str]:
+def hints(text: str) -> frozenset[str]:
+    """All attributes that `text` tells of, also by words that say little alone ("temple", "budget")."""
     return frozenset(_found(text, beside=True))
 
 
@@ -137,15 +134,18 @@ def _forms(word: str) -> Iterator[str]:
 
 @cache
 def lexicon(beside: bool = False) -> Lexicon:
-    """The words of sensitive.yaml, with or without those that count only beside others. Raises ValueError, naming the entry, for a file that is not as it should be."""
-    raw = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    """The words of sensitive.yaml, with or without those that count only beside others.
+
+    Raises ValueError, naming the entry, for a file that is not as it should be.
+    """
+    raw = contents()
     classes: dict[str, tuple[str, ...]] = {}
-    for name, entries in raw["classes"].items():
-        for entry in _entries(entries):
+    for name, listed in raw["classes"].items():
+        for entry in entries(listed):
             classes[entry] = (*classes.get(entry, ()), f"<{name}>")
     root, symbols = _Node(), {"#", "?", *classes}
-    for tells, entries in _told(raw, beside):
-        for entry in _entries(entries):
+    for tells, listed in _told(raw, beside):
+        for entry in entries(listed):
             for phrase in _phrases(entry):
                 _plant(root, phrase, tells)
                 symbols.update(phrase)
@@ -154,21 +154,28 @@ def lexicon(beside: bool = False) -> Lexicon:
     return Lexicon(root, frozenset(symbols), classes)
 
 
-def _told(raw: Mapping[str, dict[str, dict[str, str]]], beside: bool) -> Iterator[tuple[str, str]]:
+@cache
+def contents() -> Any:
+    """What stands in sensitive.yaml: classes, harmless, anywhere, beside, alike."""
+    return yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+
+
+def _told(raw: Mapping[str, Any], beside: bool) -> Iterator[tuple[str, str]]:
     """(what is told, entries) of the file, checked: all nine attributes in all languages, and nothing else."""
     parts = ("anywhere", "beside")
-    if set(raw) != {"classes", HARMLESS, *parts} or any(tuple(raw[part]) != ATTRIBUTES for part in parts):
-        raise ValueError(f"{WORDS.name}: classes, harmless, anywhere and beside with {', '.join(ATTRIBUTES)} are needed")
+    if set(raw) != {"classes", HARMLESS, *parts, "alike"} or any(tuple(raw[part]) != ATTRIBUTES for part in parts):
+        raise ValueError(f"{WORDS.name}: anywhere and beside need {', '.join(ATTRIBUTES)}")
     yield HARMLESS, str(raw[HARMLESS])
     for part in parts if beside else parts[:1]:
         for tells, languages in raw[part].items():
             if languages.keys() != LANGUAGES:
                 raise ValueError(f"{WORDS.name}: {tells} needs {', '.join(sorted(LANGUAGES))}")
-            for entries in languages.values():
-                yield tells, entries
+            for listed in languages.values():
+                yield tells, listed
 
 
-def _entries(text: str) -> list[str]:
+def entries(text: str) -> list[str]:
+    """The entries of a list: what stands between commas."""
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent import coldstart
+from agent.clauses import clauses
 from agent.errors import LLMError
 from agent.llm import LLM
 from agent.plain import enumerate_words
@@ -225,7 +226,7 @@ class _Ours:
     llm_answers: bool
 
     async def rank(self, stranger: Stranger, popularity: Mapping[str, float]) -> Floats | None:
-        unclear = any(clause.polarity is None for clause in coldstart.clauses(stranger.description))
+        unclear = any(clause.polarity is None for clause in clauses(stranger.description))
         if unclear and not self.llm_answers:
             return None
         reading = await coldstart.read(stranger.description, stranger.user, stranger.at, self.llm)

@@ -91,13 +91,13 @@ def commands(text: str) -> bool:
 
 def honest(text: str) -> tuple[str, str]:
     """`text` in two parts: the sentences before the first with which it is no longer about its subject, and the rest ("" where
-    all is well). Praise and long lists are no reason: people speak so of what they love."""
-    start = ""
+    all is well). A contact is left out alone. Praise and long lists are no reason: people speak so of what they love."""
+    kept, left, over = "", "", False
     for sentence in _SENTENCES.findall(text):
-        if suspicion(start + sentence) not in (None, "praise", "stuffed"):
-            return start.strip(), text[len(start) :].strip()
-        start += sentence
-    return text, ""
+        found = None if over else suspicion(kept + sentence)
+        over = over or found not in (None, "praise", "stuffed", "link")
+        kept, left = (kept, left + sentence) if over or found == "link" else (kept + sentence, left)
+    return (kept.strip(), left.strip()) if left else (text, "")
 
 
 @lru_cache(maxsize=16_384)

@@ -244,17 +244,32 @@ def test_a_town_is_known_by_the_company_it_keeps() -> None:
     items = [Item(f"i-{n}", "Minutes", tags=("kaldvik", "maps", tag)) for n, tag in enumerate(beside)]
     items += [Item(f"m-{n}", "An atlas", tags=("maps",)) for n in range(3)]
     assert company(items) == {"kaldvik"}
-    assert company(items[:2]) == frozenset()  # two items are no company
+    assert company(items[:1]) == frozenset()  # one item is no company
+
+
+def test_words_that_say_little_alone_count_in_company() -> None:
+    assert attribute("roadworks") is attribute("farmers market") is None
+    items = [
+        Item("a", "Diversions", tags=("kaldvik", "roadworks")),
+        Item("b", "Stalls", tags=("kaldvik", "farmers market")),
+    ]
+    assert company(items) >= {"kaldvik"}
+
+
+def test_a_feature_that_hints_of_itself_is_not_hidden_for_that() -> None:
+    items = [Item(str(n), "A walk", tags=("temples", tag)) for n, tag in enumerate(("hills", "tea", "maps"))]
+    assert company(items) == frozenset()
 
 
 def test_a_lexicon_that_is_not_as_it_should_be_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot read 'dia_bet'"):
         list(sensitive._phrases("dia_bet"))
-    with pytest.raises(ValueError, match="health"):
-        list(sensitive._told({"classes": {}, "harmless": {}, "anywhere": {"health": {}}}))
+    raw = dict(sensitive.contents())
+    with pytest.raises(ValueError, match="need age, gender"):
+        list(sensitive._told({**raw, "anywhere": {"health": {}}}, beside=False))
     half = {name: {"en": "x"} for name in ATTRIBUTES}
     with pytest.raises(ValueError, match="age needs de, en, es, fr, zh"):
-        list(sensitive._told({"classes": {}, "harmless": {}, "anywhere": half}))
+        list(sensitive._told({**raw, "anywhere": half}, beside=False))
 
 
 # Properties ---------------------------------------------------------------------------------------------------------

@@ -131,6 +131,13 @@ def test_our_own_attacks_are_of_25_families_and_more_with_six_texts_each() -> No
     assert {attack.goal for attack in attacks} == set(GOALS)
 
 
+def test_held_out_families_are_not_among_those_of_development() -> None:
+    attacks, _ = ours()
+    held_out, developed = ({a.family for a in attacks if a.unseen is side} for side in (True, False))
+    assert len(held_out) >= 8
+    assert held_out.isdisjoint(developed)
+
+
 def test_an_attack_is_put_where_it_belongs() -> None:
     item = Item("a", "Kaldvik", "A village.", ("film",), ("arctic",))
     assert attacked(item, Attack("f", "{title} {brand}", ("title",)), {}).title == "Kaldvik acme"

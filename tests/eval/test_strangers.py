@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.coldstart import clauses
+from agent.clauses import clauses
 from eval.baselines import make
 from eval.cases import Case, Dataset, Question, Ranking
 from eval.material import Material

@@ -14,6 +14,7 @@ from agent.service import Service
 from eval import tempting
 from eval.report import page
 from eval.tempting import ATTRIBUTES, LONGEST, SHORTEST, harmless, histories, leaks, run
+from retrieval.readers import ReadError
 from retrieval.records import EventKind
 from tests.fakes import NOW, FakeLLM, make_service
 
@@ -94,7 +95,7 @@ def test_profiles_of_tempting_histories_give_nothing_away(tmp_path: Path) -> Non
 
 
 def test_a_leak_is_counted_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(texts: Sequence[str], attribute: str) -> list[str]:
+    def nothing(texts: Sequence[str], attribute: str, path: Path) -> list[str]:
         return list(texts)
 
     monkeypatch.setattr(tempting, "leaks", nothing)
@@ -102,6 +103,48 @@ def test_a_leak_is_counted_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyP
         document = figures_of(service, 9)
     assert document["leaks"] == 9
     assert [e["user"] for e in document["examples"]] == [h.user for h in histories(0, 9)]  # type: ignore[attr-defined]
+
+
+UNSEEN = tempting.DATA / "tempting_unseen.jsonl"
+
+
+def test_items_of_another_file_take_the_place_of_ours() -> None:
+    made = histories(0, 18, UNSEEN)
+    assert Counter(h.attribute for h in made) == dict.fromkeys(ATTRIBUTES, 2)
+    own = {t.item.id for t in tempting.tempting(UNSEEN)}
+    assert all(sum(item.id in own for item in history.items) >= 3 for history in made)
+    assert leaks(["Likes oberfelden"], "home", UNSEEN)
+
+
+def test_only_the_attributes_of_a_file_are_tempted(tmp_path: Path) -> None:
+    lines = UNSEEN.read_text(encoding="utf-8").splitlines()
+    file = tmp_path / "mine.jsonl"
+    file.write_text("\n".join(line for line in lines if '"health"' in line), encoding="utf-8")
+    assert {history.attribute for history in histories(0, 9, file)} == {"health"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "has no items"),
+        ("{", "line 1: JSONDecodeError"),
+        ('{"id": "a"}', "line 1: KeyError: 'attribute'"),
+        ('{"attribute": "wealth", "tells": []}', "attribute 'wealth'"),
+        ('{"attribute": "age", "tells": [""]}', "tells"),
+        ("[1]", "line 1: TypeError"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_is_refused_by_line(tmp_path: Path, text: str, fault: str) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ReadError, match=fault) as refused:
+        tempting.tempting(file)
+    assert refused.value.hint
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="cannot be read"):
+        tempting.tempting(tmp_path / "none.jsonl")
 
 
 def test_the_harmless_items_are_those_of_the_sample() -> None:
