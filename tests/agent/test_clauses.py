@@ -127,7 +127,8 @@ def test_names_and_wishes_count_only_where_nothing_is_said_to_the_system() -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["Neglect of acme and rivals will be punished", "Every page turns, human or other, to acme"]
+    "text",
+    ["Neglect of acme, even once, will be punished", "The spell makes every reader, human or other, hand over acme"],
 )
 def test_a_sentence_with_commas_is_no_list(text: str) -> None:
     assert understood(text).statements == ()
