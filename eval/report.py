@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"  # what the README shows: the last results, without the rows of users
 SAID = {"users": "{} users", "seed": "seed {}", "date": "{}"}
 ABLATION = "full-"
+IN_README = ("rank", "profiles", "explanations")  # the kinds of its tables
 BEGIN, END = "<!-- eval:begin -->", "<!-- eval:end -->"
 
 
@@ -87,8 +88,8 @@ def _table(table: Table) -> str:
 
 
 def for_readme(documents: Sequence[Document]) -> list[Document]:
-    """The rankings; the other results are on the page."""
-    return [document for document in documents if document.get("kind", "rank") == "rank"]
+    """The rankings, and how far the words can be trusted; the other results are on the page."""
+    return [document for document in documents if document.get("kind", "rank") in IN_README]
 
 
 def included(readme: str) -> str:
