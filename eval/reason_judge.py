@@ -39,7 +39,9 @@ SAYS_NOTHING = STOP | {
     "through",
 }
 STEM = 5  # letters in which two forms of a word agree
-_SHAPE = re.compile(r"You (?P<did>.+); (?:this shares (?P<shared>.+)|this is (?P<said>.+)|(?P<moved>that moves this up.+))\.")
+_SHAPE = re.compile(
+    r"You (?P<did>.+); (?:this shares (?P<shared>.+)|this is (?P<said>.+)|(?P<moved>that moves this up.+))\."
+)
 _SPARED = ", and it is none of what you dislike: "
 _COUNT = re.compile(r"(?:Chosen by (?P<people>\d+) (?:person|people)|Not chosen by anybody yet)\b")
 

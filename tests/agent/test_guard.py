@@ -205,7 +205,12 @@ def test_features_set_side_by_side_are_no_phrase(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["haunted house horror films", "haunted house horror stories", "jazz music, mostly improvisation", "orbital mechanics"],
+    [
+        "haunted house horror films",
+        "haunted house horror stories",
+        "jazz music, mostly improvisation",
+        "orbital mechanics",
+    ],
 )
 def test_what_a_kind_of_thing_or_a_joint_holds_together_is_a_phrase(text: str) -> None:
     assert not guard.heaped(text, ["haunted house", "horror", "jazz", "improvisation", "orbital mechanics"])

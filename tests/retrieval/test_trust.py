@@ -85,7 +85,7 @@ def test_a_story_is_no_attack(text: str) -> None:
 def test_of_the_sample_only_its_two_planted_texts_are_flagged() -> None:
     rows = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
     items = [Item(r["id"], r["title"], r["text"], tuple(r["categories"]), tuple(r["tags"])) for r in rows]
-    changed = [item for item in items if trusted(item) is not item]
+    changed = [item for item in items if trusted(item) != item]
     assert len(changed) == 2
     assert all("first" in item.text or "assistant" in item.text for item in changed)
 
