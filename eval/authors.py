@@ -45,12 +45,13 @@ JUNK_KINDS = ("uniform", "popular")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a system wrote, user -> statements, and what it cost. `note` says what a reader of the figures must know."""
+    """What a system wrote, user -> statements, and what it cost. `seconds` is None where
+    some was kept from an earlier run. `note` says what a reader of the figures must know."""
 
     statements: Mapping[str, Sequence[Said]]
     tokens: int = 0
     calls: int = 0
-    seconds: float = 0.0
+    seconds: float | None = 0.0
     version: str = ""
     note: str = ""
 
@@ -128,7 +129,8 @@ async def _answers(
     rows = await asyncio.gather(*map(one, histories))
     said = {user: [Said(text) for text in row.statements] for user, row in zip(histories, rows, strict=True)}
     total = reduce(_Row.plus, rows, _Row("", ()))
-    return Written(said, total.tokens, total.calls, time.monotonic() - started, rival.version, _note(total, rival.room))
+    taken = time.monotonic() - started if not kept else None  # what was known took no time, and says nothing
+    return Written(said, total.tokens, total.calls, taken, rival.version, _note(total, rival.room))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def _note(total: _Row, room: int) -> str:
             f"{total.refused} of {total.calls} requests did not fit the model: the longest prompt has "
             f"{total.longest:,} tokens, the context {room:,}"
         )
-    if total.fault:
+    if total.fault and total.refused < total.calls:
         said.append(f"last fault: {total.fault}")
     return "; ".join(said)
 

@@ -112,7 +112,7 @@ def _row(about: Written, figures: Figures, rubbish: Written, seed: int) -> dict[
         "counterfactual_ci95": None,
         "llm_calls": about.calls,
         "llm_tokens": about.tokens,
-        "seconds": round(about.seconds, 1),
+        "seconds": None if about.seconds is None else round(about.seconds, 1),
         "version": about.version,
         "note": about.note,
     }
