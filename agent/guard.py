@@ -36,8 +36,8 @@ _HEAP = re.compile(  # what joins the parts of a phrase; "to" does not ("hiking 
 )
 _MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}()*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
 _GLUE_WORDS = """
-    a an and as at by for from in into is it of off on or over that the their these those this to up with
-    without who whose which where while but not no than then too very more most both either each about around
+    a an and as at by for from in into is it of on or over that the their these those this to up with
+    who whose which where while than then too very more most both either each about around
     between through across like likes liked enjoy enjoys enjoyed love loves prefer prefers appreciate drawn
     return returns often especially mostly mainly usually particularly also still always keen fond interested
     interest interests interesting dislike dislikes avoid avoids hate hates hide hides reject rejects tired
