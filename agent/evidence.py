@@ -61,6 +61,13 @@ class Evidence:
         return plain.phrase(*self.split(), self.domains)
 
     @property
+    def of_kind(self) -> dict[str, frozenset[str]]:
+        """Kind -> the stems of the features that enough things of that kind have."""
+        counts = Counter((feature, domain(item)) for item in self.items for feature in features(item))
+        kinds = domains(self.items)
+        return {kind: guard.stems(f for f in self.features if counts[f, kind] >= ENOUGH) for kind in kinds}
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """What the evidence is written in."""
         return (*self.features, *self.domains, *self.queries, *(item.title for item in self.items))

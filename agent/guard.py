@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -147,10 +147,11 @@ def _strung(text: str) -> bool:
     return any(_JOINT.search(found["gap"]) is None for found in _TWO_KINDS.finditer(text.lower()))
 
 
-def heaped(text: str, features: Iterable[str]) -> bool:
+def heaped(text: str, features: Iterable[str], of_kind: Mapping[str, frozenset[str]] | None = None) -> bool:
     """Sets features side by side with nothing that joins them: "hiking mountains", "natural ocean", "jazz music improvisation".
 
     A run of words between joints holds when a kind of thing ends it ("haunted house horror films"), or when it is one feature.
+    `of_kind`: kind -> the stems that hold of it; a run that ends with such a kind may name no others.
     """
     known = [stems([feature]) for feature in features]
     for run in _HEAP.split(text.lower()):
@@ -158,6 +159,8 @@ def heaped(text: str, features: Iterable[str]) -> bool:
         named = stems(w for w in said if w not in _GLUE)
         ended = bool(said) and (said[-1] in _GLUE or said[-1] in _HEADS)
         if len(named) > 1 and not ended and not any(named <= feature for feature in known):
+            return True
+        if said and of_kind and said[-1] in of_kind and not named - stems(said[-1:]) <= of_kind[said[-1]]:
             return True
     return False
 

@@ -98,7 +98,7 @@ class Writer:
             text = _KINDS_LISTED.sub(r"\1 and \2", plain.lower(plain.tidy(answer.output.text)))
             problem = guard.check(text, support, self._embed, least_words=1)
             problem = problem or judge.check(text, evidence.worth, evidence.texts)
-            problem = problem or ("heap" if guard.heaped(text, evidence.features) else None)
+            problem = problem or ("heap" if guard.heaped(text, evidence.features, evidence.of_kind) else None)
             if problem:
                 self.tally.refused[problem] += 1
             else:

@@ -214,3 +214,10 @@ def test_features_set_side_by_side_are_no_phrase(text: str) -> None:
 )
 def test_what_a_kind_of_thing_or_a_joint_holds_together_is_a_phrase(text: str) -> None:
     assert not guard.heaped(text, ["haunted house", "horror", "jazz", "improvisation", "orbital mechanics"])
+
+
+def test_what_stands_before_a_kind_of_thing_must_hold_of_that_kind() -> None:
+    of_kind = {"films": guard.stems(["craft"]), "books": guard.stems(["craft", "japan"])}
+    assert guard.heaped("japan craft films", ["craft", "japan"], of_kind)
+    assert not guard.heaped("japan craft books", ["craft", "japan"], of_kind)
+    assert not guard.heaped("craft films about japan", ["craft", "japan"], of_kind)
