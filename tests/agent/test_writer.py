@@ -102,7 +102,9 @@ def test_an_invalid_answer_is_repaired_once_and_then_replaced(llm: FakeLLM) -> N
 
 
 def test_one_sound_answer_among_four_is_enough(llm: FakeLLM) -> None:
-    llm.enqueue("no json", {"text": "films"}, {"text": "mystery films from iceland"}, {"text": "mystery films, mostly arctic"})
+    llm.enqueue(
+        "no json", {"text": "films"}, {"text": "mystery films from iceland"}, {"text": "mystery films, mostly arctic"}
+    )
     found = written(llm)
     assert found.origin is Origin.MODEL
     assert "mystery films, mostly arctic" in found.text
