@@ -14,7 +14,7 @@ from retrieval.embed import HashEmbedder, item_text
 from retrieval.features import features
 from retrieval.lexical import Lexical, tokens
 from retrieval.records import Item
-from retrieval.trust import commands, honest, spoken, suspicion, suspicion_of_word, trusted
+from retrieval.trust import commands, honest, spoken, suspicion, suspicion_of_title, suspicion_of_word, trusted
 
 SAMPLE = Path(__file__).parents[2] / "retrieval" / "sample" / "items.jsonl"
 HOSTILE = {
@@ -177,3 +177,8 @@ def test_trust_adds_no_word_and_is_settled_at_once(title: str, text: str, tags: 
 def test_any_text_can_be_judged(text: str) -> None:
     suspicion(text)
     assert spoken(text) in ("", text) or text.startswith(spoken(text)) or " " in text
+
+
+@pytest.mark.parametrize("title", ["Walk to Remember, A (2002)", "Affair to Remember, An (1957)"])
+def test_an_article_put_last_commands_nothing(title: str) -> None:
+    assert suspicion_of_title(title) is None
