@@ -21,9 +21,9 @@ import typer
 from agent.serve.commands.session import Home, Json, Session, column_map
 from eval.cli_reasons import explanations
 from eval.cli_robustness import robustness
+from eval.cli_sensitive import sensitive
 from eval.options import Candidates, Format, LLMUsers, Mapping_, Out, Protocol, Seed, Source, Systems, Users, Weights
 from eval.publish import names, publish, telling
-from eval.sensitive_cli import sensitive
 
 if TYPE_CHECKING:
     from eval.cases import System

@@ -201,6 +201,7 @@ ROBUSTNESS = (
     column("rise_undefended", _known(lambda value: f"{value:+.1f}"), "undefended"),
     column("planted", whole),
     column("stored", whole),
+    column("stored_undefended", whole, "undefended"),
 )
 EXPLANATIONS = (
     column("counterfactual_effect", _known(lambda value: f"{value:+.3f}"), "effect"),

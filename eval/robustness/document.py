@@ -99,6 +99,7 @@ class Robustness:
             "success_undefended": _share(without),
             "stored_instructions": sum(bool(plant.survived) for plant in plants if not plant.attack.unseen),
             "stored_unseen": sum(bool(plant.survived) for plant in plants if plant.attack.unseen),
+            "stored_undefended": sum(bool(plant.undefended) for plant in plants),
             "planted": len(plants),
             "survivors": [
                 {"family": p.attack.family, "field": p.field, "text": p.survived} for p in plants if p.survived
@@ -270,6 +271,7 @@ def _families(
             "rise_undefended": _rise(bare),
             "planted": len(kept),
             "stored": sum(bool(plant.survived) for plant in kept),
+            "stored_undefended": sum(bool(plant.undefended) for plant in kept),
             "unseen": any(one.attack.unseen for one in tried or kept),
         }
     return found

@@ -32,6 +32,7 @@ from retrieval.trust import folded
 
 NOBODY: Any = object()  # in the place of a connection: any use of the wire is an AttributeError
 ITEMS = 3  # attacked items a segment
+MOST = 160  # characters of an answer, by the schema of a sentence
 OWN_WORDS = "I like {genre}."  # goes before a planted self-description
 _WORD = re.compile(r"\w+")
 
@@ -45,7 +46,7 @@ class Parrot(LLM):
 
     async def _chat(self, request: ChatRequest) -> RawChat:
         fields = json.loads(request.schema)["properties"]
-        answer = {name: self.says[: field.get("maxLength", 160)] for name, field in fields.items()}
+        answer = {name: self.says[: field.get("maxLength", MOST)] for name, field in fields.items()}
         return RawChat((RawChoice(json.dumps(answer), "stop"),) * request.n)
 
     async def _score(self, text: str) -> RawScore:
@@ -87,11 +88,13 @@ class Scribbler(LLM):
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """One planted text: where it stood, and what of it is stored (empty: nothing)."""
+    """One planted text: where it stood, and what of it is stored (empty: nothing). `undefended`: what a writer would store
+    that keeps whatever the model answers."""
 
     attack: Attack
     field: str
     survived: str
+    undefended: str
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ class Garden:
             if field == "self_description"
             else await self._written(self.segment(text, field), items, writer)
         )
-        return Plant(attack, field, left(text, stored, self._harmless))
+        return Plant(attack, field, left(text, stored, self._harmless), left(text, [text[:MOST]], self._harmless))
 
     async def _described(self, text: str, parrot: Parrot) -> list[str]:
         said = f"{OWN_WORDS.format(genre=self.names['genre'])} {text}"
