@@ -15,7 +15,8 @@ from sqlalchemy import URL
 
 from agent.errors import ConfigError
 
-EMBEDDED_MODEL = "leitmotif-smollm2-135m"
+EMBEDDED_MODEL = "leitmotif-smollm2-135m"  # with the adapter that ships (agent/tuning/adapter)
+BASE_MODEL = f"{EMBEDDED_MODEL}-base"  # without
 EMBEDDED_PORT = 8765
 CONFIG_FILE = "leitmotif.toml"
 ENV_PREFIX = "LEITMOTIF_"
@@ -39,6 +40,11 @@ class LLMSettings(_Section):
     def embedded(self) -> bool:
         """Is this the embedded model, whose abilities (and prompts) differ from a large one's?"""
         return self.model.startswith(EMBEDDED_MODEL)
+
+    @property
+    def tuned(self) -> bool:
+        """Is it the embedded model with an adapter, which has prompts of its own?"""
+        return self.embedded and self.model != BASE_MODEL
 
 
 class EngineSettings(_Section):

@@ -92,6 +92,18 @@ def dequantise(gguf: Path, out: Path) -> None:
         model.save_pretrained(str(out))
 
 
+def merge(adapter: Path, directory: Path) -> None:
+    """Add a LoRA adapter to the float32 checkpoint in `directory`, in place: served apart it would cost compilation."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    with _steady():
+        model = AutoModelForCausalLM.from_pretrained(str(directory), dtype=torch.float32)
+        merged = PeftModel.from_pretrained(model, str(adapter), torch_dtype=torch.float32).merge_and_unload()
+        merged.save_pretrained(str(directory))
+
+
 def quantise_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(out, in) float32 -> int8 of the same shape and float32 scales (out, 1), such that weight is about int8 * scale."""
     import torch

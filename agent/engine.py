@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
-from agent.config import Settings
+from agent.config import EMBEDDED_MODEL, Settings
 from agent.daemon import Record, read_record, remember, spawn, telling_line, terminate
 from agent.errors import EngineError
 from agent.vllm_command import HOST, Launch, plan_vllm
@@ -66,6 +66,16 @@ def start(settings: Settings, progress: Progress = lambda _: None, *, plan: Plan
     except Timeout as exc:
         raise EngineError("another start of the engine has not finished") from exc
     return status(settings)
+
+
+def following(settings: Settings) -> Settings:
+    """`settings` with the model that the engine of this home was started with, where they name no other: who has started
+    `--model base` means to talk to it. Reads one small file."""
+    record = read_record(_record_file(settings)) if (settings.home / "run").is_dir() else None
+    ours = f"http://{HOST}:{record.port}/v1" if record else ""
+    if record is None or settings.llm.model != EMBEDDED_MODEL or settings.llm.base_url != ours or not record.alive():
+        return settings
+    return settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": record.model})})
 
 
 def stop(settings: Settings) -> bool:

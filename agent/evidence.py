@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 
 from agent import guard, pii, plain, sensitive
 from agent.gate import Judge
-from retrieval.features import CatalogueStats, distinctive, domain, domains, features
+from agent.notes import Notes, counted
+from retrieval.features import CatalogueStats, distinctive, domain, domains, features, kind
 from retrieval.records import Event, EventKind, Item, Segment
 from retrieval.trust import suspicion, trusted
 
@@ -54,6 +55,13 @@ class Evidence:
         if not head:
             return ", ".join(details[:FEATURES])
         return f"{head} ({', '.join(details[:2])})" if details else head
+
+    @property
+    def counted(self) -> Notes:
+        """The same with the number of items that each holds for, for the tuned model (agent/notes.py)."""
+        told = [found for item in self.items if domain(item) in self.domains and (found := kind(item))]
+        kinds = counted(list(dict.fromkeys(told)), [[found] for found in told])
+        return Notes(kinds, counted(self.features, [features(item) for item in self.items]), typed=self.queries)
 
     @property
     def phrase(self) -> str:

@@ -16,10 +16,11 @@ from agent import guard, plain
 from agent.errors import LLMOutputError, LLMUnavailableError
 from agent.grounds import FEATURES, Grounds, claims, what_is_left
 from agent.llm import LLM
+from agent.notes import MOST_FEATURES
 from agent.protocol import Answer
 from prompts import library
 from prompts.outputs import SentenceOut
-from retrieval.features import domain, features
+from retrieval.features import domain, features, kind
 from retrieval.records import Event, Item, Origin, Recommendation
 
 
@@ -87,10 +88,10 @@ class Explainer:
     async def _phrase(self, user: str, known: Grounds) -> str | None:
         if not known.shared:
             return None  # nothing to say that the data does not say better
-        prompt = library.load("explain")
-        answers: list[Answer[SentenceOut]] = await self._llm.complete(
-            prompt, n=2, user=user or None, shared=", ".join(known.shared), item=_notes(known.item)
-        )
+        tuned = self._llm.settings.tuned
+        notes = _short_notes(known) if tuned else {"shared": ", ".join(known.shared), "item": _notes(known.item)}
+        prompt = library.load("explain", tuned=tuned)
+        answers: list[Answer[SentenceOut]] = await self._llm.complete(prompt, n=2, user=user or None, **notes)
         for answer in sorted(answers, key=lambda a: -a.logprob):
             text = plain.lower(plain.tidy(answer.output.text))
             problem = guard.check(text, _support(known), self._embed) or _says_nothing_shared(text, known)
@@ -117,10 +118,18 @@ def _notes(item: Item) -> str:
     return f"{head} ({', '.join(tags)})" if tags else head
 
 
+def _short_notes(known: Grounds) -> dict[str, str]:
+    """The same as the tuned model was taught it, and the kinds of things that the evidence is about."""
+    kinds = dict.fromkeys(found for _, item in known.acts if (found := kind(item)))
+    own = [f for f in features(known.item) if guard.fit_to_say(f)][:MOST_FEATURES]
+    item = f"{kind(known.item) or 'item'} ({', '.join(own)})"
+    return {"known": ", ".join(kinds) or "searches", "shared": ", ".join(known.shared[:FEATURES]), "item": item}
+
+
 def _support(known: Grounds) -> guard.Support:
     """What a reason may say of the item: its features and its kind."""
-    kind = domain(known.item)
-    return guard.support([*known.shared, *features(known.item)], domains=[kind] if kind else [])
+    noun = domain(known.item)
+    return guard.support([*known.shared, *features(known.item)], domains=[noun] if noun else [])
 
 
 def _says_nothing_shared(text: str, known: Grounds) -> str | None:

@@ -256,7 +256,7 @@ class Profiler:
                 continue
             members = [by_id[i] for i in theme.statements]
             taken = [t.label for t in named] + [t.label for t in known if t.id != theme.id and t.active]
-            label, origin = await self._writer.label(theme.user, self._shown(members, history), taken)
+            label, origin = await self._writer.label(theme.user, members, self._shown(members, history), taken)
             if old and old.label and old.label != label:
                 detail = f"{old.label} is now {label}"
                 renamed.append(ThemeEvent(theme.id, ThemeEventKind.RENAMED, as_of, (), detail))

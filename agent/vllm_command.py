@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent import launcher
-from agent.config import EMBEDDED_MODEL, Settings
+from agent.config import BASE_MODEL, EMBEDDED_MODEL, Settings
 from agent.errors import EngineError, WeightsError
 from agent.weights import model_dir, prepare, verify
 
@@ -105,8 +105,8 @@ def _openmp(cores: list[str]) -> dict[str, str]:
 
 
 def _model(settings: Settings, progress: Progress) -> Path:
-    if settings.llm.model == EMBEDDED_MODEL:
-        return prepare(settings.home, settings.engine.weights, progress=progress)
+    if settings.llm.model in (EMBEDDED_MODEL, BASE_MODEL):
+        return prepare(settings.home, settings.engine.weights, settings.llm.model, progress=progress)
     tuned = model_dir(settings.home, settings.engine.weights, settings.llm.model)
     if not tuned.is_dir():
         raise WeightsError(

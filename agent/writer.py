@@ -23,12 +23,13 @@ from agent.llm import LLM
 from agent.protocol import Answer
 from prompts import library
 from prompts.library import Prompt
-from prompts.outputs import LabelOut, ParagraphOut, SentenceOut
+from prompts.outputs import ParagraphOut, SentenceOut, TasteOut
 from retrieval.merge import confidence, statement_id
 from retrieval.records import Horizon, Origin, Segment, Source, Statement
 
 NAMED = 4  # features that a sentence is expected to name, best first
 _KINDS_LISTED = re.compile(rf"\b({guard.KINDS}), ({guard.KINDS})\b")
+MOST_STATEMENTS = 6  # of a theme, that its name is made from
 SLACK = 0.15  # sentences that name about as much of the evidence are compared by likelihood, others by what they name
 
 
@@ -51,7 +52,8 @@ class Writer:
         self._samples = samples
         self._entailment = entailment
         self.tally = tally
-        self.prompt = library.load("write_statement")
+        self._tuned = llm is not None and llm.settings.tuned
+        self.prompt = library.load("write_statement", tuned=self._tuned)
         self.model = llm.settings.model if llm else ""
 
     async def statement(self, segment: Segment, evidence: Evidence, judge: Judge, now: datetime) -> Statement | None:
@@ -90,11 +92,11 @@ class Writer:
     async def _phrase(self, segment: Segment, evidence: Evidence, judge: Judge) -> tuple[str, Origin]:
         """The phrase that names the taste: the best that the model wrote, or the plain one."""
         support = evidence.support
-        answers: list[Answer[SentenceOut]] = await self._ask(
-            self.prompt, n=self._samples, user=segment.user, notes=evidence.notes
-        )
         sound: dict[str, float] = {}
-        for answer in answers:
+        for answer in await self._drafts(segment, evidence):
+            if answer.output.text is None:
+                self.tally.refused["abstained"] += 1
+                continue
             text = _KINDS_LISTED.sub(r"\1 and \2", plain.lower(plain.tidy(answer.output.text)))
             problem = guard.check(text, support, self._embed, least_words=1)
             problem = problem or judge.check(text, evidence.worth, evidence.texts)
@@ -113,6 +115,16 @@ class Writer:
             self.tally.refused[problem] += 1
             return evidence.phrase, Origin.FALLBACK
         return best, Origin.MODEL
+
+    async def _drafts(self, segment: Segment, evidence: Evidence) -> list[Answer[SentenceOut] | Answer[TasteOut]]:
+        notes = evidence.counted
+        if not self._tuned:
+            return await self._ask(self.prompt, n=self._samples, user=segment.user, notes=evidence.notes)
+        if not notes.features:
+            return []  # a single item: what may be said of it stands in the data
+        return await self._ask(
+            self.prompt, n=self._samples, user=segment.user, polarity=segment.polarity.value, notes=notes.text
+        )
 
     def _unsupported(
         self, segment: Segment, text: str, lift: float | None, evidence: Evidence, judge: Judge
@@ -138,7 +150,7 @@ class Writer:
         """The phrase whose likelihood the evidence raises most, and by how much: nats a token, of the embedded model only, as
         the scale is another one for each model. Where the server cannot score, the likeliest."""
         likeliest = max(sound, key=lambda text: (sound[text], text))
-        if self._llm is None:
+        if self._llm is None or self._tuned:
             return likeliest, None
         texts = sorted(sound)
         noted, neutral = library.load("noted_statement"), library.load("neutral_statement")
@@ -153,14 +165,14 @@ class Writer:
         lift, best = max((known[i] - unknown[i], text) for i, text in enumerate(texts))
         return best, lift if self._llm.settings.embedded else None
 
-    async def label(self, user: str, evidence: Evidence, taken: Sequence[str]) -> tuple[str, Origin]:
-        """A short name for what `evidence` shows (one feature at least), unlike the names in `taken`."""
-        prompt = library.load("label_theme")
-        answers: list[Answer[LabelOut]] = await self._ask(prompt, n=2, user=user, notes=evidence.notes)
+    async def label(
+        self, user: str, statements: Sequence[Statement], evidence: Evidence, taken: Sequence[str]
+    ) -> tuple[str, Origin]:
+        """A short name for what `statements` say and `evidence` shows (one feature at least), unlike the names in `taken`."""
         support = replace(evidence.support, titles=())
         taken = [t.lower() for t in taken]
-        for answer in sorted(answers, key=lambda a: -a.logprob):
-            text = plain.capital(answer.output.label.strip(" .,"))
+        for given in await self._names(user, statements, evidence):
+            text = plain.capital(given.strip(" .,"))
             problem = guard.check(text, support, self._embed, least_words=1, most_words=6)
             if problem is None and text.lower() not in taken:
                 return plain.cased(text, evidence.names), Origin.MODEL
@@ -169,13 +181,23 @@ class Writer:
         free = (n for n in names if n.lower() not in taken)
         return plain.cased(next(free, f"{names[0]} ({len(taken) + 1})"), evidence.names), Origin.FALLBACK
 
+    async def _names(self, user: str, statements: Sequence[Statement], evidence: Evidence) -> list[str]:
+        """What the LLM would call a theme, likeliest first."""
+        prompt = library.load("label_theme", tuned=self._tuned)
+        if not self._tuned:
+            answers = await self._ask(prompt, n=2, user=user, notes=evidence.notes)
+            return [a.output.label for a in sorted(answers, key=lambda a: -a.logprob)]
+        said = "\n".join(s.text for s in statements[:MOST_STATEMENTS])
+        answers = await self._ask(prompt, n=2, user=user, statements=said)
+        return [a.output.theme.label for a in sorted(answers, key=lambda a: -a.logprob) if a.output.theme]
+
     async def portrait(
         self, user: str, likes: Sequence[str], dislikes: Sequence[str], words: Sequence[str]
     ) -> tuple[str, Origin]:
         """One paragraph from theme labels, strongest first; `words` are features behind them that may be named too."""
         if not likes:
             return plain.portrait(likes, dislikes), Origin.FALLBACK
-        prompt = library.load("write_portrait")
+        prompt = library.load("write_portrait", tuned=self._tuned)
         answers: list[Answer[ParagraphOut]] = await self._ask(
             prompt,
             n=2,

@@ -22,6 +22,8 @@ from agent.serve.commands.session import Home, Json, Session, column_map
 from eval.cli_reasons import explanations
 from eval.cli_robustness import robustness
 from eval.cli_sensitive import sensitive
+from eval.cli_themes import themes
+from eval.cli_writing import writing
 from eval.options import Candidates, Format, LLMUsers, Mapping_, Out, Protocol, Seed, Source, Systems, Users, Weights
 from eval.publish import names, publish, telling
 
@@ -184,6 +186,8 @@ def profiles(
 app.command()(explanations)
 app.command()(robustness)
 app.command()(sensitive)
+app.command()(themes)
+app.command()(writing)
 
 
 @app.command("cold-start")

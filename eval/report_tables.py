@@ -123,6 +123,12 @@ def with_half(value: float | None, bounds: Sequence[float | None] | None) -> str
     return percent(value) if low is None or high is None else f"{percent(value)} ± {percent((high - low) / 2)}"
 
 
+def misses(kinds: Mapping[str, Figures] | None) -> str:
+    """Of each kind, how many changes were missed of how many: "born 1/20, faded 3/8"."""
+    found = ((kind, figures) for kind, figures in (kinds or {}).items() if figures["changes"])
+    return ", ".join(f"{kind} {figures['missed']}/{figures['changes']}" for kind, figures in found) or NONE
+
+
 def day(iso: str) -> str:
     at = datetime.fromisoformat(iso)
     return f"{at.day} {at:%b %Y}"
@@ -211,6 +217,46 @@ EXPLANATIONS = (
     column("claims", whole),
     column("unique_sentences", share, "unique sentences"),
     column("model_words", share, "in the model's words"),
+)
+
+
+def _measure(key: str, form: str) -> Callable[[Figures], str]:
+    """A share in percent, tokens as they are."""
+    return lambda figures: _known(lambda v: f"{v * (1 if figures['unit'] == 'tokens' else 100):{form}}")(
+        figures.get(key)
+    )
+
+
+def _of(key: str) -> Callable[[Figures], str]:
+    return lambda f: (
+        f"{f[f'{key}hits']:,} of {f[f'{key}of']:,}" if f.get(f"{key}of") and f["unit"] != "tokens" else NONE
+    )
+
+
+def _ends(figures: Figures) -> str:
+    """Of the difference, where there is one."""
+    compared = figures.get("against") is not None
+    ends = figures.get("difference_ci95" if compared else "ci95") or ()
+    scale, sign = 1 if figures["unit"] == "tokens" else 100, "+" if compared else ""
+    return " to ".join(f"{scale * end:{sign}z.1f}" for end in ends).replace("-", "−") or NONE
+
+
+WRITING = (
+    ("against", _measure("against", "z.1f")),
+    ("", _of("against_")),
+    ("answers", _measure("value", "z.1f")),
+    ("", _of("")),
+    ("difference", _measure("difference", "+z.1f")),
+    ("95 % interval", _ends),
+    column("inputs", whole),
+)
+THEMES = (
+    *(column(key, share, head) for key, head in (("ari", "ARI"), ("nmi", "NMI"), ("v_measure", "V"))),
+    column("id_stability", share, "keeps ids"),
+    column("label_stability", share, "keeps labels"),
+    column("delay_median", whole, "median delay, points"),
+    column("by_kind", misses, "missed"),
+    column("false_alarms_per_200", hundredth, "false alarms/200"),
 )
 PREDICTOR = (
     column("gain_nats", lambda gain: f"{gain:+.3f}", "gain in nats"),

@@ -99,10 +99,8 @@ def _are_figures(entries: object) -> TypeGuard[Mapping[str, Figures]]:
 def _errors(entries: Mapping[str, Figures]) -> Iterator[str]:
     for name, figures in entries.items():
         if figures.get("errors"):
-            reason = figures.get("first_error")
-            yield f"{name}: {figures['errors']} without an answer" + (
-                f", the first because of {reason}" if reason else ""
-            )
+            because = f", the first because of {figures['first_error']}" if figures.get("first_error") else ""
+            yield f"{name}: {figures['errors']} without an answer{because}"
 
 
 # --- the kinds ------------------------------------------------------------------------------------------------------
@@ -182,10 +180,16 @@ def _robustness(_: Document, families: Mapping[str, Figures]) -> Iterator[Part]:
 
 
 def _explanations(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
-    text = (
-        "How much further the score falls without what a reason cites than without as much at random, and what is true."
-    )
+    text = "How much further the score falls without what a reason cites than without as much at random; what is true."
     yield Part("Reasons", text, (table("Shares", tables.EXPLANATIONS, systems, "system"),))
+
+
+def _writing(_: Document, measures: Mapping[str, Figures]) -> Iterator[Part]:
+    yield Part("Written, before any check", "", (table("By group and task", tables.WRITING, measures, "measure"),))
+
+
+def _themes(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
+    yield Part("Themes that live", "", (table("Against planted truth", tables.THEMES, systems, "system"),))
 
 
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:
@@ -202,6 +206,8 @@ KINDS = {
     "sensitive": Kind("Sensitive: ", "attributes", "attribute", _sensitive, lambda _: tables.SENSITIVE),
     "robustness": Kind("Hostile text: ", "families", "family", _robustness, lambda _: tables.ROBUSTNESS),
     "explanations": Kind("Reasons: ", "systems", "system", _explanations, lambda _: tables.EXPLANATIONS),
+    "writing": Kind("Writing: ", "measures", "measure", _writing, lambda _: tables.WRITING),
+    "themes": Kind("Themes: ", "systems", "system", _themes, lambda _: tables.THEMES),
     "predictor": Kind("Profiles: ", "systems", "system", _predictor, lambda _: tables.PREDICTOR),
 }
 

@@ -12,8 +12,9 @@ A template is Markdown with YAML front matter and one `## system|user|assistant`
     ## system
     ...
 
-Sections are split before rendering, so a value that contains "## system" cannot open a message of its own. A missing or an
-unknown variable is an error. See prompts/CHANGELOG.md for what each version changed and what that was worth.
+`for: tuned` marks a version as meant for the tuned embedded model alone. Sections are split before rendering, so a value that
+contains "## system" cannot open a message of its own. A missing or an unknown variable is an error. See prompts/CHANGELOG.md
+for what each version changed and what that was worth.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Prompt:
     params: Params
     sections: tuple[Message, ...] = field(repr=False)
     description: str = ""
+    tuned: bool = False
 
     @property
     def ref(self) -> str:
@@ -104,9 +106,11 @@ def parse(source: str, origin: str) -> Prompt:
         raise PromptError(f"{origin}: front matter needs name, version and inputs")
     if not isinstance(head["version"], int) or not isinstance(head["inputs"], list):
         raise PromptError(f"{origin}: version must be a number and inputs a list")
-    unknown = head.keys() - {"name", "version", "inputs", "output", "params", "description"}
+    unknown = head.keys() - {"name", "version", "inputs", "output", "params", "description", "for"}
     if unknown:
         raise PromptError(f"{origin}: unknown front matter keys {sorted(unknown)}")
+    if head.get("for", "tuned") != "tuned":
+        raise PromptError(f"{origin}: `for` can only be `tuned`")
     if origin != f"{head['name']}.v{head['version']}.md":
         raise PromptError(f"{origin}: the file name must be {head['name']}.v{head['version']}.md")
     sections = _sections(match["body"], origin)
@@ -121,6 +125,7 @@ def parse(source: str, origin: str) -> Prompt:
         params=_params(head.get("params") or {}, origin),
         sections=sections,
         description=str(head.get("description", "")),
+        tuned="for" in head,
     )
 
 
@@ -164,12 +169,24 @@ def _compiled(source: str) -> Template:
 
 
 @cache
-def load(name: str, version: int | None = None) -> Prompt:
-    """The prompt `name`, its newest version by default. Raises PromptError for one that is not there."""
+def load(name: str, version: int | None = None, *, tuned: bool = False) -> Prompt:
+    """The prompt `name` in a version, by default the newest that is meant for the model in use: `tuned` or any other. The tuned
+    model takes the others' newest where it has none of its own. Raises PromptError for one that is not there."""
     found = versions(name)
     if not found or (version is not None and version not in found):
         raise PromptError(f"no prompt {name!r}" + (f" in version {version}; there are {found}" if found else ""))
-    file = TEMPLATES / f"{name}.v{version or found[-1]}.md"
+    if version is not None:
+        return _read(name, version)
+    newest = [_read(name, v) for v in reversed(found)]
+    fitting = [p for p in newest if p.tuned == tuned] or [p for p in newest if not p.tuned]
+    if not fitting:
+        raise PromptError(f"no prompt {name!r} for a model that is not tuned; there are versions {found}")
+    return fitting[0]
+
+
+@cache
+def _read(name: str, version: int) -> Prompt:
+    file = TEMPLATES / f"{name}.v{version}.md"
     return parse(file.read_text(encoding="utf-8"), file.name)
 
 

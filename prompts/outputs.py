@@ -19,10 +19,42 @@ class SentenceOut(_Output):
     text: Annotated[str, StringConstraints(min_length=3, max_length=160)]
 
 
+class TasteOut(_Output):
+    """The words that name a taste, without a verb; None: the notes show none."""
+
+    text: Annotated[str, StringConstraints(min_length=3, max_length=160)] | None
+
+
 class LabelOut(_Output):
     """The name of a theme: a few words that one would use with a friend."""
 
     label: Annotated[str, StringConstraints(min_length=3, max_length=48)]
+
+
+class ThemeName(_Output):
+    """What statements have in common: a name of a few words, and a sentence."""
+
+    label: Annotated[str, StringConstraints(min_length=2, max_length=60)]
+    summary: Annotated[str, StringConstraints(min_length=3, max_length=200)]
+
+
+class ThemeOut(_Output):
+    """None: the statements do not belong together."""
+
+    theme: ThemeName | None
+
+
+class Piece(_Output):
+    """Words of a self-description, copied, and what they tell."""
+
+    says: Literal["like", "dislike", "want"]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+
+
+class PiecesOut(_Output):
+    """The pieces of a self-description in their order; none where it tells no taste."""
+
+    pieces: Annotated[tuple[Piece, ...], Field(max_length=8)]
 
 
 class ParagraphOut(_Output):

@@ -64,9 +64,15 @@ def features(item: Item) -> tuple[str, ...]:
     return tuple(f for f in seen if f and f not in DOMAINS)
 
 
+def kind(item: Item) -> str | None:
+    """The category that names what kind of thing an item is ("film"), where there is one."""
+    return next((c.lower() for c in item.categories if c.lower() in DOMAINS), None)
+
+
 def domain(item: Item) -> str | None:
     """The noun for items of this kind ("films"), where the categories say it."""
-    return next((DOMAINS[c.lower()] for c in item.categories if c.lower() in DOMAINS), None)
+    found = kind(item)
+    return DOMAINS[found] if found else None
 
 
 def catalogue_stats(items: Iterable[Item]) -> CatalogueStats:

@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from agent.serve import edge
-from agent.serve.commands import answers, data, machine, people
+from agent.serve.commands import answers, data, machine, people, tuning
 from agent.serve.commands.session import Given, Home, Json
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app.command()(data.export)
 app.command()(data.forget)
 app.command()(machine.serve)
 app.command()(machine.demo)
+app.command()(tuning.tune)
 for plugin in sorted(entry_points(group="leitmotif.commands")):
     app.add_typer(plugin.load(), name=plugin.name)
 

@@ -54,6 +54,7 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "forget": schemas.ForgetOut,
     "serve": reports.ServeOut,
     "demo": reports.DemoOut,
+    "tune": reports.TuneOut,
     "any of them, on an error": schemas.ErrorOut,
 }
 

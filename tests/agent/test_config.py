@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agent.config import EMBEDDED_MODEL, EMBEDDED_PORT, LLMSettings, load_settings
+from agent.config import BASE_MODEL, EMBEDDED_MODEL, EMBEDDED_PORT, LLMSettings, load_settings
 from agent.errors import ConfigError
 
 
@@ -97,10 +97,17 @@ def test_the_database_is_in_the_home_unless_said_otherwise(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("model", "embedded"), [(EMBEDDED_MODEL, True), (f"{EMBEDDED_MODEL}-tuned", True), ("Qwen/Qwen3-8B", False)]
+    ("model", "embedded", "tuned"),
+    [
+        (EMBEDDED_MODEL, True, True),
+        (f"{EMBEDDED_MODEL}-mine", True, True),
+        (BASE_MODEL, True, False),
+        ("Qwen/Qwen3-8B", False, False),
+    ],
 )
-def test_the_embedded_model_is_told_from_others(model: str, embedded: bool) -> None:
-    assert LLMSettings(model=model).embedded is embedded
+def test_the_embedded_models_are_told_from_others(model: str, embedded: bool, tuned: bool) -> None:
+    given = LLMSettings(model=model)
+    assert (given.embedded, given.tuned) == (embedded, tuned)
 
 
 def test_the_address_follows_the_port_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 import agent.engine
 import agent.vllm_command
-from agent.config import EMBEDDED_MODEL, EngineSettings, LLMSettings, Settings
+from agent.config import BASE_MODEL, EMBEDDED_MODEL, EngineSettings, LLMSettings, Settings
 from agent.daemon import Record, read_record, start_ticks, telling_line
-from agent.engine import Plan, start, status, stop
+from agent.engine import Plan, following, start, status, stop
 from agent.errors import EngineError, WeightsError
 from agent.vllm_command import Launch, plan_vllm
 
@@ -88,6 +88,17 @@ def test_start_waits_until_ready_and_records_the_process(settings: Settings, ser
         settings.engine.weights,
     )
     assert record.alive()
+
+
+def test_who_starts_the_base_talks_to_the_base(settings: Settings, tmp_path: Path) -> None:
+    assert following(settings) == settings
+    base = settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": BASE_MODEL})})
+    start(base, plan=plan_of(SERVER, str(settings.engine.port), BASE_MODEL, str(tmp_path / "grandchild")))
+    assert following(settings) == base
+    named = settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": "Qwen/Qwen3-8B"})})
+    assert following(named) == named
+    stop(base)
+    assert following(settings) == settings
 
 
 def test_second_start_returns_the_running_engine(settings: Settings, serve: Plan) -> None:
@@ -239,7 +250,7 @@ def test_telling_line_prefers_the_cause(tmp_path: Path) -> None:
 
 
 def test_vllm_plan_binds_loopback_offline_on_every_core(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent.vllm_command, "prepare", lambda home, weights, **_: home / weights)
+    monkeypatch.setattr(agent.vllm_command, "prepare", lambda home, weights, *_, **__: home / weights)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 1})
     quick, plain = plan_vllm(settings, lambda _line: None)
     command = " ".join(quick.command)

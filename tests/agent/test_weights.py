@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import agent.weights
-from agent.config import EMBEDDED_MODEL
+from agent.config import BASE_MODEL, EMBEDDED_MODEL
 from agent.convert import quantise_rows, smooth, write_int8
 from agent.errors import WeightsError
-from agent.weights import MANIFEST, PackagedFile, model_dir, prepare, publish, sha256, verify
+from agent.weights import ADAPTER, MANIFEST, PackagedFile, model_dir, prepare, publish, sha256, verify
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 SOURCE = "pytest/__init__.py"  # any file of any installed package will do
@@ -30,6 +30,7 @@ def packaged(monkeypatch: pytest.MonkeyPatch) -> PackagedFile:
     anything = PackagedFile("pytest", SOURCE, sha256(Path(pytest.__file__)))
     monkeypatch.setattr(agent.weights, "GGUF", anything)
     monkeypatch.setattr(agent.weights, "dequantise", fake_dequantise)
+    monkeypatch.setattr(agent.weights, "merge", fake_merge)
     monkeypatch.setattr(agent.weights, "quantise", lambda folder: (folder / "config.json").write_text("int8"))
     return anything
 
@@ -37,6 +38,40 @@ def packaged(monkeypatch: pytest.MonkeyPatch) -> PackagedFile:
 def fake_dequantise(_gguf: Path, out: Path) -> None:
     (out / "model.safetensors").write_bytes(bytes(range(256)))
     (out / "config.json").write_text("float32")
+
+
+def fake_merge(adapter: Path, out: Path) -> None:
+    (out / "merged").write_bytes((adapter / "adapter_model.safetensors").read_bytes())
+
+
+def an_adapter(folder: Path, content: bytes = b"low rank") -> Path:
+    with publish(folder, {"name": "mine"}) as made:
+        (made / "adapter_model.safetensors").write_bytes(content)
+    return folder
+
+
+def test_the_default_is_the_base_with_the_adapter_that_ships(tmp_path: Path, packaged: PackagedFile) -> None:
+    shipped = (ADAPTER / "adapter_model.safetensors").read_bytes()
+    assert (prepare(tmp_path, "float32") / "merged").read_bytes() == shipped
+    assert not (prepare(tmp_path, "float32", BASE_MODEL) / "merged").exists()
+    assert len(shipped) <= 12_000_000
+
+
+def test_another_adapter_makes_other_weights(tmp_path: Path, packaged: PackagedFile) -> None:
+    adapter = an_adapter(tmp_path / "adapter")
+    path = prepare(tmp_path, "float32", "mine", adapter=adapter)
+    assert (path / "merged").read_bytes() == b"low rank"
+    an_adapter(adapter, b"trained anew")
+    assert (prepare(tmp_path, "float32", "mine", adapter=adapter) / "merged").read_bytes() == b"trained anew"
+
+
+def test_a_damaged_adapter_is_not_merged(tmp_path: Path, packaged: PackagedFile) -> None:
+    adapter = an_adapter(tmp_path / "adapter")
+    (adapter / "adapter_model.safetensors").write_bytes(b"low rain")
+    with pytest.raises(WeightsError, match=r"adapter_model\.safetensors is damaged") as caught:
+        prepare(tmp_path, "float32", "mine", adapter=adapter)
+    assert "--model base" in caught.value.hint
+    prepare(tmp_path, "float32", BASE_MODEL)
 
 
 def test_prepare_writes_once(tmp_path: Path, packaged: PackagedFile) -> None:

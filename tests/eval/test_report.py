@@ -332,8 +332,8 @@ def test_variants_of_the_llm_stand_with_their_cost() -> None:
 
 
 def test_an_unknown_kind_is_named_with_those_that_are_known() -> None:
-    with pytest.raises(ReadError, match="'themes'") as caught:
-        page([{"kind": "themes", "dataset": "films"}])
+    with pytest.raises(ReadError, match="'moods'") as caught:
+        page([{"kind": "moods", "dataset": "films"}])
     assert "rank, recall, coldstart, llm" in caught.value.hint
 
 

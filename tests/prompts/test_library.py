@@ -131,9 +131,26 @@ def test_a_prompt_that_is_not_there_is_an_error() -> None:
         library.load(library.names()[0], 999)
 
 
-def test_the_newest_version_is_the_default() -> None:
+def test_each_model_gets_the_newest_version_that_is_meant_for_it() -> None:
     for name in library.names():
-        assert library.load(name).version == max(library.versions(name))
+        versions = [library.load(name, v) for v in library.versions(name)]
+        general = [p.version for p in versions if not p.tuned]
+        own = [p.version for p in versions if p.tuned]
+        assert library.load(name, tuned=True).version == max(own or general)
+        if general:
+            assert library.load(name).version == max(general)
+
+
+def test_a_prompt_of_the_tuned_model_is_not_sent_to_another() -> None:
+    with pytest.raises(PromptError, match="not tuned"):
+        library.load("read_self")
+
+
+def test_a_version_is_meant_for_all_or_for_the_tuned_model() -> None:
+    assert not parse(GOOD, "greet.v2.md").tuned
+    assert parse(changed("version: 2", "version: 2\nfor: tuned"), "greet.v2.md").tuned
+    with pytest.raises(PromptError, match="tuned"):
+        parse(changed("version: 2", "version: 2\nfor: everybody"), "greet.v2.md")
 
 
 def test_nobody_has_versions_of_what_is_not_there() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from agent.config import BASE_MODEL, EMBEDDED_MODEL, Settings
 from agent.errors import LLMError, UsageError
 from agent.serve import render
 from agent.serve.commands.reports import DemoOut, PullOut, ServeOut
@@ -60,19 +62,33 @@ def llm_root(ctx: typer.Context, as_json: Json = False, home: Home = None) -> No
     ctx.obj = Given(session.as_json, session.home)
 
 
+class Model(StrEnum):
+    """The two embedded models by what a person calls them."""
+
+    TUNED = "tuned"
+    BASE = "base"
+
+
+ModelName = Annotated[
+    Model | None, typer.Option("--model", help="tuned: with the adapter that ships; base: without. [tuned]")
+]
+
+
 @llm.command("start")
-def start(ctx: typer.Context, as_json: Json = False, home: Home = None) -> None:
+def start(ctx: typer.Context, model: ModelName = None, as_json: Json = False, home: Home = None) -> None:
     """Start the embedded server and wait for it.
 
-    It answers after a minute or two. Does nothing when it runs already.
+    It answers after a minute or two. Does nothing when it runs already. The other commands of this home then talk to the model
+    that was started, unless the setting llm.model names another.
 
     \b
-    Example: leitmotif llm start
+    Examples: leitmotif llm start
+              leitmotif llm start --model base
     """
     from agent import engine
 
     session = Session(ctx, as_json, home)
-    engine.start(session.settings, session.note)
+    engine.start(_with_model(session.configured, model), session.note)
     _show_status(session)
 
 
@@ -108,6 +124,7 @@ def status(ctx: typer.Context, as_json: Json = False, home: Home = None) -> None
 def pull(
     ctx: typer.Context,
     force: Annotated[bool, typer.Option("--force", help="Write them again even if they are there and sound.")] = False,
+    model: ModelName = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
@@ -121,10 +138,18 @@ def pull(
     from agent import weights
 
     session = Session(ctx, as_json, home)
-    kind = session.settings.engine.weights
-    path = weights.prepare(session.settings.home, kind, force=force, progress=session.note)
+    settings = _with_model(session.configured, model)
+    kind = settings.engine.weights
+    path = weights.prepare(settings.home, kind, settings.llm.model, force=force, progress=session.note)
     out = PullOut(path=str(path), weights=kind)
     session.show(out, f"{kind} weights in {path}")
+
+
+def _with_model(settings: Settings, model: Model | None) -> Settings:
+    if model is None:
+        return settings
+    name = {Model.TUNED: EMBEDDED_MODEL, Model.BASE: BASE_MODEL}[model]
+    return settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": name})})
 
 
 def serve(

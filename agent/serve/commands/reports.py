@@ -55,6 +55,25 @@ class FitOut(Out):
     channels: dict[str, float] = Field(description="the learnt weight of each kind of evidence; empty on a reset")
 
 
+class TuneOut(Out):
+    """A training run. Losses are nats a token of the answers."""
+
+    model: str = Field(description="the name to start and to ask for: the setting llm.model")
+    adapter: str = Field(description="the folder of the adapter, its loss curve and its settings")
+    weights: str = Field(description="the folder that the engine loads: base and adapter in one")
+    train_examples: int
+    dev_examples: int
+    steps: int
+    tokens: int = Field(description="tokens trained on, prompts included")
+    first_loss: float
+    train_loss: float = Field(description="mean of the last 20 steps")
+    dev_loss: float | None = Field(description="on examples that were not learnt; none where there are none")
+    seconds: float
+    precision: str
+    adapter_bytes: int
+    adapter_sha256: str
+
+
 class PullOut(Out):
     """The weights that the embedded engine loads."""
 

@@ -55,8 +55,15 @@ class Session:
         self.home = home or given.home
 
     @cached_property
-    def settings(self) -> Settings:
+    def configured(self) -> Settings:
         return load_settings(home=self.home)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """As configured, with the model that runs where `llm start --model base` has started it."""
+        from agent.engine import following
+
+        return following(self.configured)
 
     @contextmanager
     def service(self) -> Iterator[Service]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent import doctor, engine, host, weights
-from agent.config import Settings
+from agent.config import BASE_MODEL, EMBEDDED_MODEL, Settings
 from agent.engine import EngineStatus
 from agent.errors import EngineError, LLMUnavailableError
 from agent.serve import demo, schemas
@@ -129,6 +129,17 @@ def test_llm_start_and_stop(run: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stopped.json["running"] is True
 
 
+def test_llm_start_takes_the_base_on_request(run: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(engine, "start", lambda settings, _: started.append(settings.llm.model))
+    monkeypatch.setattr(engine, "status", _status)
+    monkeypatch.setattr(doctor, "llm_models", lambda settings: [settings.llm.model])
+    for choice in ([], ["--model", "tuned"], ["--model", "base"]):
+        assert run("llm", "start", *choice).code == 0
+    assert started == [EMBEDDED_MODEL, EMBEDDED_MODEL, BASE_MODEL]
+    assert run("llm", "start", "--model", "huge").code == 2
+
+
 def test_llm_start_that_fails_is_one_error(run: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def start(*_: Any) -> EngineStatus:
         raise EngineError("port 1 is taken")
@@ -139,14 +150,15 @@ def test_llm_start_that_fails_is_one_error(run: Cli, monkeypatch: pytest.MonkeyP
 
 
 def test_llm_pull(run: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def prepare(home: Path, kind: str, *, force: bool, progress: Any) -> Path:
-        progress(f"converting, force={force}")
+    def prepare(home: Path, kind: str, model: str, *, force: bool, progress: Any) -> Path:
+        progress(f"converting {model}, force={force}")
         return tmp_path / kind
 
     monkeypatch.setattr(weights, "prepare", prepare)
     ran = run("llm", "pull", "--force", "--json")
-    assert (ran.code, ran.err) == (0, "converting, force=True\n")
+    assert (ran.code, ran.err) == (0, f"converting {EMBEDDED_MODEL}, force=True\n")
     assert ran.json == {"path": str(tmp_path / "w8a8"), "weights": "w8a8"}
+    assert run("llm", "pull", "--model", "base").err == f"converting {BASE_MODEL}, force=False\n"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost"])

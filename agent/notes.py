@@ -1,0 +1,68 @@
+"""Evidence as the tuned model reads it: which kinds of things, what they share and how often, what the user typed.
+
+    Notes((("films", 3),), (("mystery", 3), ("arctic", 2)), typed=("icelandic crime",)).text
+    # films 3 | mystery 3, arctic 2
+    # typed: icelandic crime
+
+Titles and descriptions stay out: they tempt to copy, and they are other people's words. What only one item has stays out as
+well, because nothing may be said of it. So the model never sees what it must not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ENOUGH = 2  # items that carry a claim: what one item happens to be is no taste
+MOST_KINDS = 2
+MOST_FEATURES = 5
+MOST_TYPED = 2
+TYPED_CHARS = 80
+
+Counted = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Kinds and features with the number of items that have them, best first; `against`: what those have in common that the
+    user turned down; `typed`: searches and reviews, newest last."""
+
+    kinds: tuple[Counted, ...] = ()
+    features: tuple[Counted, ...] = ()
+    against: tuple[str, ...] = ()
+    typed: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The lines of the prompt, without the polarity."""
+        lines = [
+            f"{_listed(self.kinds[:MOST_KINDS])} | {_listed(self.features[:MOST_FEATURES])}".strip(" |") or "nothing"
+        ]
+        if self.against:
+            lines.append(f"but not: {', '.join(self.against[:MOST_KINDS])}")
+        lines += [f"typed: {short(text)}" for text in self.typed[-MOST_TYPED:]]
+        return "\n".join(lines)
+
+
+def counted(values: Sequence[str], of: Sequence[Sequence[str]], least: int = ENOUGH) -> tuple[Counted, ...]:
+    """Each of `values` with the number of lists in `of` that hold it, in the order given; those under `least` left out."""
+    found = ((value, sum(value in held for held in of)) for value in values)
+    return tuple((value, count) for value, count in found if count >= least)
+
+
+def short(text: str) -> str:
+    """One line of at most TYPED_CHARS characters, cut between words where there are any."""
+    line = " ".join(text.split())
+    if len(line) <= TYPED_CHARS:
+        return line
+    return line[:TYPED_CHARS].rsplit(" ", 1)[0]
+
+
+def item_line(kind: str, title: str, features: Sequence[str]) -> str:
+    """An item that may fit: "film Cold Harbour (mystery, iceland)"."""
+    own = ", ".join(features[:MOST_FEATURES])
+    return f"{kind} {short(title)}".strip() + (f" ({own})" if own else "")
+
+
+def _listed(found: Sequence[Counted]) -> str:
+    return ", ".join(f"{value} {count}" for value, count in found)

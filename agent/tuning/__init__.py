@@ -1,0 +1,1 @@
+"""How the embedded model is tuned for this work: the examples, their prompts, the training, the adapter that ships."""

@@ -1,0 +1,294 @@
+"""LoRA training of the embedded model on the examples: resumable, on a CPU or a GPU, the same file either way.
+
+    figures = train(config, examples, base, out, progress=print)
+
+Writes the adapter to `out`, with history.jsonl (the loss of each step and on the dev split) and run.json (what went in, how
+long it took). A run that was cut off goes on from its last checkpoint, if configuration, examples and prompts are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.errors import UsageError
+from agent.host import cpu_flags
+from agent.tuning.batches import IGNORED, Encoded, answers, collate, encode
+from agent.tuning.examples import Example
+from agent.tuning.pairs import made
+from agent.tuning.render import Rendered, render, render_pair
+from agent.tuning.settings import TuneConfig
+
+_FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # what x86 and ARM call it
+BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+ADAPTER_FILE = "adapter_model.safetensors"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a run came to. Losses are nats a token of the answers."""
+
+    train_examples: int
+    dev_examples: int
+    steps: int
+    tokens: int
+    first_loss: float
+    train_loss: float
+    dev_loss: float | None
+    seconds: float
+    precision: str
+    adapter_bytes: int
+    adapter_sha256: str
+
+
+def train(
+    config: TuneConfig,
+    examples: Sequence[Example],
+    base: Path,
+    out: Path,
+    *,
+    progress: Progress = lambda _: None,
+    most_steps: int = -1,
+    start: Path | None = None,
+) -> Figures:
+    """Train on the `train` split, look at `dev`. `base` is the float32 folder of the base model; `start` an adapter to go on
+    from; `most_steps` ends early (-1: does not). Raises UsageError where there is nothing to train on."""
+    import torch
+    from transformers import AutoTokenizer, set_seed
+
+    started = time.monotonic()
+    set_seed(config.seed)
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(base))
+    passes = _passes(config, examples)
+    if not passes:
+        raise UsageError("there are no training examples", hint='at least one needs "split": "train"')
+    learnt = [encode(tokenizer, r) for r in passes]
+    watched = [encode(tokenizer, render(e)) for e in examples if e.split == "dev"]
+    precision = _precision(config.training.precision)
+    model = _with_adapter(config, base, getattr(torch, precision), start)
+    work = out / "checkpoints"
+    last = _last_checkpoint(work, _fingerprint(config, learnt, start), progress)
+    history = _History(out / "history.jsonl", progress, resumed=last is not None)
+    trainer = _trainer(config, model, learnt, watched, tokenizer.pad_token_id, work, history, most_steps)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    dev_loss = float(trainer.evaluate()["eval_loss"]) if watched else None
+    file = save(model, out)
+    losses = history.losses()
+    figures = Figures(
+        train_examples=sum(e.split == "train" for e in examples),
+        dev_examples=len(watched),
+        steps=trainer.state.global_step,
+        tokens=sum(len(e.ids) for e in learnt),
+        first_loss=losses[0],
+        train_loss=sum(losses[-20:]) / len(losses[-20:]),
+        dev_loss=dev_loss,
+        seconds=round(time.monotonic() - started, 1),
+        precision=precision,
+        adapter_bytes=file.stat().st_size,
+        adapter_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
+    about = {"config": config.model_dump(), "figures": asdict(figures)}
+    (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+    shutil.rmtree(work)
+    return figures
+
+
+def save(model: Any, out: Path) -> Path:
+    """Write the adapter with its configuration, in half precision; the path of its weights."""
+    import torch
+
+    state = {name: p.detach().to(torch.float16) for name, p in model.named_parameters() if p.requires_grad}
+    model.save_pretrained(str(out), state_dict=state)
+    (out / "README.md").unlink(missing_ok=True)  # a model card with nothing in it
+    about = out / "adapter_config.json"
+    told = {**json.loads(about.read_text("utf-8")), "base_model_name_or_path": BASE}  # not a path of this machine
+    about.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+    return out / ADAPTER_FILE
+
+
+def _passes(config: TuneConfig, examples: Sequence[Example]) -> list[Rendered]:
+    """Each training example `copies` times, pass after pass, the notes in another order each time; among them the pairs."""
+    dice = random.Random(config.seed)  # noqa: S311  dice, not secrets
+    chosen = [e for e in examples if e.split == "train"]
+    rendered: list[Rendered] = []
+    for copy in range(config.copies):
+        asked = made(examples, config.seed + copy) if copy < config.pair_copies else []
+        told = [render(e, dice if copy else None) for e in chosen]
+        told += [render_pair(p) for p in asked if p.split == "train"]
+        rendered += dice.sample(told, len(told))
+    return rendered
+
+
+def _precision(wanted: str) -> str:
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else bool(cpu_flags() & _FAST_BFLOAT16)
+    return "bfloat16" if fast else "float32"
+
+
+def _with_adapter(config: TuneConfig, base: Path, dtype: Any, start: Path | None) -> Any:
+    from peft import LoraConfig, PeftModel, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(str(base), dtype=dtype)
+    if start is not None:
+        return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+    lora = config.lora
+    return get_peft_model(
+        model,
+        LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+    )
+
+
+def _fingerprint(config: TuneConfig, learnt: Sequence[Encoded], start: Path | None) -> str:
+    """What a checkpoint must agree with to be gone on from."""
+    about = f"{config.model_dump_json()}{start}{[e.ids for e in learnt]}"
+    return hashlib.sha256(about.encode()).hexdigest()
+
+
+def _last_checkpoint(work: Path, fingerprint: str, progress: Progress) -> Path | None:
+    from transformers.trainer_utils import get_last_checkpoint
+
+    mark = work / "fingerprint"
+    if work.is_dir() and (not mark.exists() or mark.read_text("utf-8") != fingerprint):
+        progress("what was begun here had other settings or examples; starting anew")
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    mark.write_text(fingerprint, "utf-8")
+    found = get_last_checkpoint(str(work))  # type: ignore[no-untyped-call]
+    if found:
+        progress(f"going on from {Path(found).name}")
+    return Path(found) if found else None
+
+
+class _History:
+    """One JSON line a step: {"step", "loss", "learning_rate"} or {"step", "dev_loss"}."""
+
+    def __init__(self, file: Path, progress: Progress, *, resumed: bool) -> None:
+        self._file = file
+        self._progress = progress
+        if not resumed:
+            file.unlink(missing_ok=True)
+
+    def add(self, step: int, of: int, logs: dict[str, float]) -> None:
+        if "loss" in logs:
+            row = {"step": step, "loss": logs["loss"], "learning_rate": logs["learning_rate"]}
+        elif "eval_loss" in logs:
+            row = {"step": step, "dev_loss": logs["eval_loss"]}
+            self._progress(f"step {step} of {of}: dev loss {logs['eval_loss']:.3f}")
+        else:
+            return
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+        if "loss" in logs and step % 10 == 0:
+            self._progress(f"step {step} of {of}: loss {logs['loss']:.3f}")
+
+    def losses(self) -> list[float]:
+        rows = map(json.loads, self._file.read_text("utf-8").splitlines())
+        return [float(row["loss"]) for row in rows if "loss" in row]
+
+
+def _trainer(
+    config: TuneConfig,
+    model: Any,
+    learnt: Sequence[Encoded],
+    watched: Sequence[Encoded],
+    pad: int,
+    work: Path,
+    history: _History,
+    most_steps: int,
+) -> Any:
+    import torch
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+
+    class Told(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:  # noqa: ARG002
+            history.add(state.global_step, state.max_steps, logs or {})
+
+    class AnswerTrainer(Trainer):
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: dict[str, torch.Tensor],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,  # noqa: ARG002  the mean over the answers' tokens of the batch
+        ) -> Any:
+            """Cross-entropy of the answers' tokens. The vocabulary's logits are made for these positions alone: for all of
+            them they would be a fifth of the work."""
+            inner = model.get_base_model()
+            read = inner.model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+            states, labels = answers(read.last_hidden_state, inputs["labels"])
+            loss = torch.nn.functional.cross_entropy(inner.lm_head(states).float(), labels, ignore_index=IGNORED)
+            return (loss, {"loss": loss}) if return_outputs else loss
+
+    training = config.training
+    steps = -(-len(learnt) // training.batch)
+    arguments = TrainingArguments(
+        output_dir=str(work),
+        per_device_train_batch_size=training.batch,
+        per_device_eval_batch_size=training.batch,
+        num_train_epochs=1,
+        max_steps=most_steps,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(training.warmup * steps),
+        weight_decay=training.weight_decay,
+        logging_steps=1,
+        eval_strategy="steps" if watched else "no",
+        eval_steps=training.save_every,
+        save_strategy="steps",
+        save_steps=training.save_every,
+        save_total_limit=1,
+        seed=config.seed,
+        data_seed=config.seed,
+        use_cpu=not torch.cuda.is_available(),
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        prediction_loss_only=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        train_sampling_strategy="sequential",
+    )
+    trainer = AnswerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=_bucketed(learnt, training.batch, config.seed),
+        eval_dataset=sorted(watched, key=lambda e: len(e.ids)),
+        data_collator=lambda examples: collate(examples, pad),
+        callbacks=[Told()],
+    )
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _bucketed(learnt: Sequence[Encoded], batch: int, seed: int) -> list[Encoded]:
+    """The examples in an order in which the neighbours in a batch are about as long, and the batches come in any order. Pass
+    follows pass roughly: sorting is within stretches of 32 batches."""
+    dice = random.Random(seed)  # noqa: S311
+    stretch = 32 * batch
+    found: list[Encoded] = []
+    for begin in range(0, len(learnt), stretch):
+        near = sorted(learnt[begin : begin + stretch], key=lambda e: len(e.ids))
+        batches = [near[i : i + batch] for i in range(0, len(near), batch)]
+        dice.shuffle(batches)
+        found += [e for b in batches for e in b]
+    return found
