@@ -24,7 +24,7 @@ PLACES = {
     "vllm": ("agent/launcher.py", "agent/vllm_command.py", "agent/forcing.py"),  # these run inside the server
     "openai": ("agent/llm.py", "agent/chat", "agent/serve/", "eval/bench", "eval/rivals.py"),
     "sqlalchemy": ("retrieval/", "agent/config.py"),
-    "torch": ("agent/convert.py", "agent/forcing.py", "agent/tune", "retrieval/embed.py", "eval/"),
+    "torch": ("agent/convert.py", "agent/forcing.py", "agent/tuning/", "retrieval/embed.py", "eval/"),
 }
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from agent.errors import UsageError
 from agent.host import cpu_flags
-from agent.tuning.batches import IGNORED, Encoded, answers, collate, encode
+from agent.tuning.batches import Encoded, encode
 from agent.tuning.examples import Example
 from agent.tuning.pairs import made
 from agent.tuning.render import Rendered, render, render_pair
@@ -78,28 +78,42 @@ def train(
     work = out / "checkpoints"
     last = _last_checkpoint(work, _fingerprint(config, learnt, start), progress)
     history = _History(out / "history.jsonl", progress, resumed=last is not None)
-    trainer = _trainer(config, model, learnt, watched, tokenizer.pad_token_id, work, history, most_steps)
+    from agent.tuning.trainer import trainer_of
+
+    trainer = trainer_of(config, model, learnt, watched, tokenizer.pad_token_id, work, history.add, most_steps)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     dev_loss = float(trainer.evaluate()["eval_loss"]) if watched else None
-    file = save(model, out)
-    losses = history.losses()
-    figures = Figures(
-        train_examples=sum(e.split == "train" for e in examples),
-        dev_examples=len(watched),
-        steps=trainer.state.global_step,
-        tokens=sum(len(e.ids) for e in learnt),
-        first_loss=losses[0],
-        train_loss=sum(losses[-20:]) / len(losses[-20:]),
-        dev_loss=dev_loss,
-        seconds=round(time.monotonic() - started, 1),
-        precision=precision,
-        adapter_bytes=file.stat().st_size,
-        adapter_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-    )
+    steps, seconds = trainer.state.global_step, round(time.monotonic() - started, 1)
+    figures = _figures(examples, learnt, history.losses(), dev_loss, steps, seconds, precision, save(model, out))
     about = {"config": config.model_dump(), "figures": asdict(figures)}
     (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
     shutil.rmtree(work)
     return figures
+
+
+def _figures(
+    examples: Sequence[Example],
+    learnt: Sequence[Encoded],
+    losses: Sequence[float],
+    dev_loss: float | None,
+    steps: int,
+    seconds: float,
+    precision: str,
+    file: Path,
+) -> Figures:
+    return Figures(
+        train_examples=sum(e.split == "train" for e in examples),
+        dev_examples=sum(e.split == "dev" for e in examples),
+        steps=steps,
+        tokens=sum(len(e.ids) for e in learnt),
+        first_loss=losses[0],
+        train_loss=sum(losses[-20:]) / len(losses[-20:]),
+        dev_loss=dev_loss,
+        seconds=seconds,
+        precision=precision,
+        adapter_bytes=file.stat().st_size,
+        adapter_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
 
 
 def save(model: Any, out: Path) -> Path:
@@ -203,92 +217,3 @@ class _History:
     def losses(self) -> list[float]:
         rows = map(json.loads, self._file.read_text("utf-8").splitlines())
         return [float(row["loss"]) for row in rows if "loss" in row]
-
-
-def _trainer(
-    config: TuneConfig,
-    model: Any,
-    learnt: Sequence[Encoded],
-    watched: Sequence[Encoded],
-    pad: int,
-    work: Path,
-    history: _History,
-    most_steps: int,
-) -> Any:
-    import torch
-    from transformers import Trainer, TrainerCallback, TrainingArguments
-
-    class Told(TrainerCallback):
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:  # noqa: ARG002
-            history.add(state.global_step, state.max_steps, logs or {})
-
-    class AnswerTrainer(Trainer):
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: dict[str, torch.Tensor],
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,  # noqa: ARG002  the mean over the answers' tokens of the batch
-        ) -> Any:
-            """Cross-entropy of the answers' tokens. The vocabulary's logits are made for these positions alone: for all of
-            them they would be a fifth of the work."""
-            inner = model.get_base_model()
-            read = inner.model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
-            states, labels = answers(read.last_hidden_state, inputs["labels"])
-            loss = torch.nn.functional.cross_entropy(inner.lm_head(states).float(), labels, ignore_index=IGNORED)
-            return (loss, {"loss": loss}) if return_outputs else loss
-
-    training = config.training
-    steps = -(-len(learnt) // training.batch)
-    arguments = TrainingArguments(
-        output_dir=str(work),
-        per_device_train_batch_size=training.batch,
-        per_device_eval_batch_size=training.batch,
-        num_train_epochs=1,
-        max_steps=most_steps,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=round(training.warmup * steps),
-        weight_decay=training.weight_decay,
-        logging_steps=1,
-        eval_strategy="steps" if watched else "no",
-        eval_steps=training.save_every,
-        save_strategy="steps",
-        save_steps=training.save_every,
-        save_total_limit=1,
-        seed=config.seed,
-        data_seed=config.seed,
-        use_cpu=not torch.cuda.is_available(),
-        report_to=[],
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        prediction_loss_only=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        train_sampling_strategy="sequential",
-    )
-    trainer = AnswerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=_bucketed(learnt, training.batch, config.seed),
-        eval_dataset=sorted(watched, key=lambda e: len(e.ids)),
-        data_collator=lambda examples: collate(examples, pad),
-        callbacks=[Told()],
-    )
-    from transformers.trainer_callback import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-def _bucketed(learnt: Sequence[Encoded], batch: int, seed: int) -> list[Encoded]:
-    """The examples in an order in which the neighbours in a batch are about as long, and the batches come in any order. Pass
-    follows pass roughly: sorting is within stretches of 32 batches."""
-    dice = random.Random(seed)  # noqa: S311
-    stretch = 32 * batch
-    found: list[Encoded] = []
-    for begin in range(0, len(learnt), stretch):
-        near = sorted(learnt[begin : begin + stretch], key=lambda e: len(e.ids))
-        batches = [near[i : i + batch] for i in range(0, len(near), batch)]
-        dice.shuffle(batches)
-        found += [e for b in batches for e in b]
-    return found
