@@ -24,6 +24,7 @@ WATCHED = [e.model_copy(update={"split": "dev"}) for e in load()[24:28]]
 SMALL = TuneConfig.model_validate(
     {
         "copies": 3,
+        "pair_copies": 0,
         "lora": {"rank": 4, "alpha": 8},
         "training": {"batch": 8, "learning_rate": 0.02, "save_every": 4, "precision": "float32"},
     }
