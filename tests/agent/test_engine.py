@@ -91,6 +91,8 @@ def test_start_waits_until_ready_and_records_the_process(settings: Settings, ser
 
 
 def test_who_starts_the_base_talks_to_the_base(settings: Settings, tmp_path: Path) -> None:
+    address = {"base_url": f"http://127.0.0.1:{settings.engine.port}/v1"}
+    settings = settings.model_copy(update={"llm": settings.llm.model_copy(update=address)})
     assert following(settings) == settings
     base = settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": BASE_MODEL})})
     start(base, plan=plan_of(SERVER, str(settings.engine.port), BASE_MODEL, str(tmp_path / "grandchild")))

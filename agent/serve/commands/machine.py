@@ -82,8 +82,8 @@ def start(ctx: typer.Context, model: ModelName = None, as_json: Json = False, ho
     that was started, unless the setting llm.model names another.
 
     \b
-    Examples: leitmotif llm start
-              leitmotif llm start --model base
+    Example: leitmotif llm start
+             leitmotif llm start --model base
     """
     from agent import engine
 

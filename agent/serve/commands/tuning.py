@@ -29,8 +29,8 @@ def tune(
     can be started with `LEITMOTIF_LLM__MODEL=leitmotif-smollm2-135m-NAME leitmotif llm start`.
 
     \\b
-    Examples: leitmotif tune --name mine
-              leitmotif tune --name mine --data my-examples --config my-config.toml
+    Example: leitmotif tune --name mine
+             leitmotif tune --name mine --data my-examples --config my-config.toml
     """
     from agent.tuning import examples, run, settings
 
