@@ -1,4 +1,4 @@
-"""The loop over batches: the Trainer of transformers with the loss on answers alone. Imports torch, so import it when needed."""
+"""The loop over batches: the Trainer of transformers, with the loss on answers alone. Imports torch, so import it late."""
 
 from __future__ import annotations
 
