@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent import guard, pii, plain, sensitive
+from agent import guard, phrases, pii, plain, sensitive
 from agent.gate import Judge
 from agent.notes import Notes, counted
 from retrieval.features import CatalogueStats, distinctive, domain, domains, features, kind
@@ -61,7 +61,8 @@ class Evidence:
         """The same with the number of items that each holds for, for the tuned model (agent/notes.py)."""
         told = [found for item in self.items if domain(item) in self.domains and (found := kind(item))]
         kinds = counted(list(dict.fromkeys(told)), [[found] for found in told])
-        return Notes(kinds, counted(self.features, [features(item) for item in self.items]), typed=self.queries)
+        typed = tuple(query for query in self.queries if may_be_shown(query))
+        return Notes(kinds, counted(self.features, [features(item) for item in self.items]), typed=typed)
 
     @property
     def phrase(self) -> str:
@@ -105,7 +106,7 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
     touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
     searches = (e.text for e in events if e.text and e.kind is EventKind.SEARCH)
-    queries = tuple(pii.mask(text) for text in searches if _may_be_told(text))
+    queries = tuple(pii.mask(text) for text in searches if may_be_told(text))
     ranked = [feature for feature, _ in distinctive(touched, stats)]
     told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
     chosen: list[str] = []
@@ -117,9 +118,14 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     return replace(_held(touched, chosen), queries=queries, known=stats.words, names=stats.names)
 
 
-def _may_be_told(search: str) -> bool:
+def may_be_told(search: str) -> bool:
     """Is a search no attack, and nothing in it a hint at what is sensitive? It is the user's, but nobody asked to keep it."""
     return not suspicion(search) and guard.harmful(search) is None and not sensitive.hints(search)
+
+
+def may_be_shown(search: str) -> bool:
+    """May the model read a search, as something that it may repeat? The guard would refuse the words of any other."""
+    return may_be_told(search) and phrases.nominal(" ".join(guard.words(search)), guard.MOST_TYPED)
 
 
 def _holds_any(feature: str, unsaid: Collection[str]) -> bool:

@@ -44,6 +44,8 @@ _GLUE_WORDS = """
     story stories tale tales theme themes thing things kind kinds type types style styles mix mixture blend set
     sets focus focused feature features featuring involve involves involving based such one ones well good great
     strong rich you your yours because since fits fit match matches matching same share shares shared similar
+    all above its are among other they them there told form forms sort way made piece pieces plus side full rather once
+    again together time here along sometimes best streak touch bit
     another new work works title titles item items something anything everything topic topics subject subjects
 """
 _GLUE = frozenset(_GLUE_WORDS.split())
@@ -147,11 +149,10 @@ def _strung(text: str) -> bool:
     return any(_JOINT.search(found["gap"]) is None for found in _TWO_KINDS.finditer(text.lower()))
 
 
-def heaped(text: str, features: Iterable[str], of_kind: Mapping[str, frozenset[str]] | None = None) -> bool:
+def heaped(text: str, features: Iterable[str]) -> bool:
     """Sets features side by side with nothing that joins them: "hiking mountains", "natural ocean", "jazz music improvisation".
 
     A run of words between joints holds when a kind of thing ends it ("haunted house horror films"), or when it is one feature.
-    `of_kind`: kind -> the stems that hold of it; a run that ends with such a kind may name no others.
     """
     known = [stems([feature]) for feature in features]
     for run in _HEAP.split(text.lower()):
@@ -160,7 +161,18 @@ def heaped(text: str, features: Iterable[str], of_kind: Mapping[str, frozenset[s
         ended = bool(said) and (said[-1] in _GLUE or said[-1] in _HEADS)
         if len(named) > 1 and not ended and not any(named <= feature for feature in known):
             return True
-        if said and of_kind and said[-1] in of_kind and not named - stems(said[-1:]) <= of_kind[said[-1]]:
+    return False
+
+
+def misplaced(text: str, of_kind: Mapping[str, frozenset[str]]) -> bool:
+    """Says of a kind of thing what holds of another: "horror books" where only the films are.
+
+    `of_kind`: kind -> the stems that hold of it; a run of words that ends with such a kind may name no others.
+    """
+    for run in _HEAP.split(text.lower()):
+        said = words(run)
+        named = stems(w for w in said if w not in _GLUE)
+        if said and said[-1] in of_kind and not named - stems(said[-1:]) <= of_kind[said[-1]]:
             return True
     return False
 

@@ -49,11 +49,14 @@ class Writer:
     ) -> None:
         self._llm = llm
         self._embed = embed
-        self._samples = samples
         self._entailment = entailment
         self.tally = tally
         self._tuned = llm is not None and llm.settings.tuned
         self.prompt = library.load("write_statement", tuned=self._tuned)
+        self._tries = [(self.prompt, samples)]
+        if self._tuned:  # the likeliest answer nearly always holds; others are drawn only where it does not
+            surest = replace(self.prompt, params=replace(self.prompt.params, temperature=0.0))
+            self._tries.insert(0, (surest, 1))
         self.model = llm.settings.model if llm else ""
 
     async def statement(self, segment: Segment, evidence: Evidence, judge: Judge, now: datetime) -> Statement | None:
@@ -91,20 +94,11 @@ class Writer:
 
     async def _phrase(self, segment: Segment, evidence: Evidence, judge: Judge) -> tuple[str, Origin]:
         """The phrase that names the taste: the best that the model wrote, or the plain one."""
-        support = evidence.support
         sound: dict[str, float] = {}
-        for answer in await self._drafts(segment, evidence):
-            if answer.output.text is None:
-                self.tally.refused["abstained"] += 1
-                continue
-            text = _KINDS_LISTED.sub(r"\1 and \2", plain.lower(plain.tidy(answer.output.text)))
-            problem = guard.check(text, support, self._embed, least_words=1)
-            problem = problem or judge.check(text, evidence.worth, evidence.texts)
-            problem = problem or ("heap" if guard.heaped(text, evidence.features, evidence.of_kind) else None)
-            if problem:
-                self.tally.refused[problem] += 1
-            else:
-                sound[text] = max(answer.logprob, sound.get(text, float("-inf")))
+        for answers in self._tries:
+            sound = self._sound(await self._drafts(segment, evidence, *answers), evidence, judge)
+            if sound:
+                break
         if not sound:
             return evidence.phrase, Origin.FALLBACK
         named = {text: guard.coverage(text, evidence.features[:NAMED]) for text in sound}
@@ -116,15 +110,40 @@ class Writer:
             return evidence.phrase, Origin.FALLBACK
         return best, Origin.MODEL
 
-    async def _drafts(self, segment: Segment, evidence: Evidence) -> list[Answer[SentenceOut] | Answer[TasteOut]]:
+    async def _drafts(
+        self, segment: Segment, evidence: Evidence, prompt: Prompt, n: int
+    ) -> list[Answer[SentenceOut] | Answer[TasteOut]]:
         notes = evidence.counted
         if not self._tuned:
-            return await self._ask(self.prompt, n=self._samples, user=segment.user, notes=evidence.notes)
+            return await self._ask(prompt, n=n, user=segment.user, notes=evidence.notes)
         if not notes.features:
             return []  # a single item: what may be said of it stands in the data
-        return await self._ask(
-            self.prompt, n=self._samples, user=segment.user, polarity=segment.polarity.value, notes=notes.text
-        )
+        return await self._ask(prompt, n=n, user=segment.user, polarity=segment.polarity.value, notes=notes.text)
+
+    def _sound(
+        self, answers: Sequence[Answer[SentenceOut] | Answer[TasteOut]], evidence: Evidence, judge: Judge
+    ) -> dict[str, float]:
+        """The phrases that pass every check, with their log-probabilities."""
+        sound: dict[str, float] = {}
+        for answer in answers:
+            if answer.output.text is None:
+                self.tally.refused["abstained"] += 1
+                continue
+            text = _KINDS_LISTED.sub(r"\1 and \2", plain.lower(plain.tidy(answer.output.text)))
+            if problem := self._problem(text, evidence, judge):
+                self.tally.refused[problem] += 1
+            else:
+                sound[text] = max(answer.logprob, sound.get(text, float("-inf")))
+        return sound
+
+    def _problem(self, text: str, evidence: Evidence, judge: Judge) -> str | None:
+        """The check that a phrase fails. Only the untuned model sets words side by side that make no phrase."""
+        if problem := guard.check(text, evidence.support, self._embed, least_words=1):
+            return problem
+        if problem := judge.check(text, evidence.worth, evidence.texts):
+            return problem
+        heap = not self._tuned and guard.heaped(text, evidence.features)
+        return "heap" if heap else "misplaced" if guard.misplaced(text, evidence.of_kind) else None
 
     def _unsupported(
         self, segment: Segment, text: str, lift: float | None, evidence: Evidence, judge: Judge

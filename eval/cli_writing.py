@@ -37,6 +37,9 @@ def writing(
     labels: Annotated[
         Path | None, typer.Option("--labels", metavar="FILE", help="What --blind wrote, with its labels filled in.")
     ] = None,
+    unscreened: Annotated[
+        bool, typer.Option("--unscreened", help="Let the model read what the product would hold back, too.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
     home: Home = None,
@@ -53,7 +56,7 @@ def writing(
     session = Session(ctx, as_json, home)
     files = _Files(out, answers, against, blind, labels)
     files.check()
-    publish(session, _measured(session, files, each, seed), None)
+    publish(session, _measured(session, files, each, seed, screened=not unscreened), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class _Files:
             raise UsageError("pairs need two files of answers", hint="give --against, too")
 
 
-def _measured(session: Session, files: _Files, each: int | None, seed: int) -> dict[str, Any]:
+def _measured(session: Session, files: _Files, each: int | None, seed: int, *, screened: bool) -> dict[str, Any]:
     """What can be said of the files, after asking where that is wanted."""
     from eval.workshop import Workshop
     from eval.writing import blind as pairs
@@ -94,7 +97,8 @@ def _measured(session: Session, files: _Files, each: int | None, seed: int) -> d
         other = read(files.against) if files.against else []
         if files.out:
             with telling() as tell:
-                ours = asyncio.run(ask(shop.llm, some(made, seed, each) if each else made, files.out, tell))
+                asked = some(made, seed, each) if each else made
+                ours = asyncio.run(ask(shop.llm, asked, files.out, tell, screened=screened))
         else:
             ours = read(source)
         found = document(bench, ours, other, seed=seed)

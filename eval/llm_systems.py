@@ -9,23 +9,17 @@ oldest first. What each way is worth stands in prompts/CHANGELOG.md.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Protocol, get_args
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import rankdata
+from typing import Protocol
 
 from agent.errors import LLMOutputError, UsageError
 from agent.llm import LLM
-from agent.rerank import TAKEN, next_titles, short, taken, titles
-from eval.candidates import generator
+from agent.rerank import TAKEN, next_titles, taken, titles
 from eval.cases import Dataset, Question, Ranking, System
+from eval.llm_choices import LETTERS, Fits, Letters, Shown, YesNo, options
 from prompts import library
-from prompts.outputs import Label
 from retrieval.records import Item
 from retrieval.store import LLMCall
 
@@ -35,24 +29,13 @@ VARIANTS = (
     "llm_pmi",
     "llm_letters",
     "llm_yesno",
+    "llm_fits",
     "llm_generated",
     "llm_themes",
     "llm_fame",
 )
-LETTERS: tuple[str, ...] = get_args(Label)
 SHORT = 5  # titles of the history that llm_short sees
-PASSES = 3  # of llm_letters, each with the candidates in another order
-AGREE = 0.9  # rank correlation of the last two passes from which on another one would change little
 LIKES = 3  # themes that llm_themes names
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A question as items: `taken` oldest first, without items that are not in the catalogue."""
-
-    user: str
-    taken: tuple[Item, ...]
-    candidates: tuple[Item, ...]
 
 
 class Way(Protocol):
@@ -89,7 +72,7 @@ class LLMSystem:
 
     @property
     def key(self) -> str:
-        texts = [library.load(name).sha for name in self.way.prompts]
+        texts = [library.load(name, tuned=True).sha for name in self.way.prompts]
         return f"{self.way!r} {self.llm.settings.model} {texts}"
 
     async def rank(self, question: Question) -> Ranking:
@@ -108,7 +91,7 @@ class LLMSystem:
 
 def make(name: str, dataset: Dataset, llm: LLM, seed: int, themes: Mapping[str, Sequence[str]] | None = None) -> System:
     """The variant of this name. `themes` are the labels of each user's themes, strongest first, written from training data
-    alone; only llm_themes reads them. Raises UsageError for a name that is not in VARIANTS."""
+    alone; only llm_themes and llm_fits read them. Raises UsageError for a name that is not in VARIANTS."""
     return LLMSystem(name, _way(name, seed, themes or {}), dataset.items, llm)
 
 
@@ -119,6 +102,7 @@ def _way(name: str, seed: int, themes: Mapping[str, Sequence[str]]) -> Way:
         "llm_pmi": Informed,
         "llm_letters": lambda: Letters(seed),
         "llm_yesno": YesNo,
+        "llm_fits": lambda: Fits({user: tuple(labels) for user, labels in themes.items()}),
         "llm_generated": Generated,
         "llm_themes": lambda: Themes({user: tuple(labels[:LIKES]) for user, labels in themes.items()}),
         "llm_fame": Fame,
@@ -197,59 +181,7 @@ class Themes:
         return Ranking(tuple(await titles(llm, prefix, shown.candidates, prompt.ref, shown.user)))
 
 
-@dataclass(frozen=True)
-class YesNo:
-    """log P(" yes") - log P(" no") to whether the same person would like the item."""
-
-    prompts = ("would_like",)
-
-    async def rank(self, llm: LLM, shown: Shown) -> Ranking:
-        prompt, listed = library.load("would_like"), taken(shown.taken)
-
-        async def one(item: Item) -> float:
-            text = prompt.text(taken=listed, title=short(item))
-            yes, no = await llm.choices(text, (" yes", " no"), ref=prompt.ref, user=shown.user)
-            return yes - no
-
-        return Ranking(tuple(await asyncio.gather(*map(one, shown.candidates))))
-
-
 # --- all candidates in one prompt -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Letters:
-    """The mean log-probability of an item's letter over passes, each of which shows the candidates in another order.
-
-    Telling a model to ignore position does nothing; shuffling before every pass and averaging does (LLMRank, arXiv
-    2305.08845). Stops as soon as two passes agree.
-    """
-
-    seed: int
-    passes: int = PASSES
-    agree: float = AGREE
-    prompts = ("rank_letters",)
-
-    async def rank(self, llm: LLM, shown: Shown) -> Ranking:
-        prompt, listed = library.load("rank_letters"), taken(shown.taken)
-        rng = generator(self.seed, shown.user, "letters")
-        labels = [f" {letter}" for letter in LETTERS[: len(shown.candidates)]]
-        found: list[NDArray[np.float64]] = []
-        while len(found) < self.passes and not self._agreed(found):
-            order = rng.permutation(len(shown.candidates))
-            text = prompt.text(taken=listed, options=_options([shown.candidates[place] for place in order]))
-            logprobs = np.array(await llm.choices(text, labels, ref=prompt.ref, user=shown.user))
-            found.append(np.zeros(len(order)))
-            found[-1][order] = logprobs - np.logaddexp.reduce(logprobs)
-        return Ranking(tuple(np.mean(found, axis=0).tolist()))
-
-    def _agreed(self, found: Sequence[NDArray[np.float64]]) -> bool:
-        """Spearman's correlation of the last two passes is high; one candidate is always agreed upon."""
-        if len(found) < 2:
-            return False
-        last, other = (rankdata(scores) - (len(scores) + 1) / 2 for scores in found[-2:])
-        spread = np.sqrt((last @ last) * (other @ other))
-        return bool(last @ other >= self.agree * spread)
 
 
 @dataclass(frozen=True)
@@ -270,7 +202,7 @@ class Generated:
                 library.load("rank_order"),
                 user=shown.user,
                 taken=taken(shown.taken),
-                options=_options(shown.candidates),
+                options=options(shown.candidates),
             )
             named = [LETTERS.index(letter) for letter in answers[0].output.order]
             invalid = int(sorted(named) != list(range(count)))
@@ -279,10 +211,3 @@ class Generated:
         order = dict.fromkeys([*(place for place in named if place < count), *range(count)])
         ranks = {place: rank for rank, place in enumerate(order)}
         return Ranking(tuple(-float(ranks[place]) for place in range(count)), invalid)
-
-
-def _options(candidates: Sequence[Item]) -> str:
-    """A line for each candidate: its letter and its title. Raises UsageError where the letters do not suffice."""
-    if len(candidates) > len(LETTERS):
-        raise UsageError(f"{len(candidates)} candidates in one prompt", hint=f"there are {len(LETTERS)} letters")
-    return "\n".join(f"{letter}. {short(item)}" for letter, item in zip(LETTERS, candidates, strict=False))

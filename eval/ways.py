@@ -15,7 +15,7 @@ from eval.workshop import Workshop
 from eval.written import written
 from retrieval.records import Polarity
 
-NEEDS_PROFILES = "llm_themes"
+NEEDS_PROFILES = {"llm_themes", "llm_fits"}
 LABELS = 3  # themes of a profile that are named
 
 
@@ -36,7 +36,7 @@ class Ways:
             raise UsageError(f"unknown variant {unknown[0]!r}", hint=f"choose among {', '.join(VARIANTS)}")
         drawn = uniform(self.dataset, self.seed)
         asked = results.prepare(self.dataset, drawn.questions)
-        themes = await self._themes() if NEEDS_PROFILES in wanted else {}
+        themes = await self._themes() if NEEDS_PROFILES & set(wanted) else {}
         found = {}
         for name in wanted:
             system = make(name, self.dataset, self.shop.llm, self.seed, themes)

@@ -55,6 +55,7 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "serve": reports.ServeOut,
     "demo": reports.DemoOut,
     "tune": reports.TuneOut,
+    "resample": reports.ResampleOut,
     "any of them, on an error": schemas.ErrorOut,
 }
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from agent.errors import UsageError
 
 DATA = Path(__file__).with_name("data")
+CHOSEN = Path(__file__).with_name("chosen")  # what agent/tuning/choose.py kept, for the shipped adapter
 HELD_OUT = ("podcasts", "museums")  # domains that no training example comes from
 
 Split = Literal["train", "dev", "test"]

@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from pydantic import BaseModel
 
+from agent import guard
+from agent.evidence import may_be_shown
 from agent.grounds import FEATURES
 from agent.notes import ENOUGH, MOST_FEATURES, Notes, counted
 from agent.tuning.examples import (
@@ -89,21 +91,41 @@ def _parts(example: Example, dice: random.Random | None) -> tuple[str, dict[str,
             assert_never(example)
 
 
-def notes_of(events: Sequence[Act], polarity: str) -> Notes:
-    """What the events show. One item touched often is one item, and acts of the other sign tell only what it is not."""
+def notes_of(events: Sequence[Act], polarity: str, *, unsaid: Container[str] = (), screened: bool = True) -> Notes:
+    """What the events show. One item touched often is one item, and acts of the other sign tell only what it is not.
+
+    `screened` as the product screens it (agent/evidence.py): features and searches that may be said, none of `unsaid`, and of a
+    review the sign but not the words, which speak of one item. Without it, to measure what the model does alone.
+    """
+
+    def fit(feature: str) -> bool:
+        return not screened or (feature not in unsaid and guard.fit_to_say(feature))
+
+    def shown(act: Act) -> bool:
+        return bool(act.text) and (not screened or (not act.title and may_be_shown(act.text)))
+
     items = {e.title: e for e in events if e.title}
     held = [e for e in items.values() if e.against == (polarity == "dislike")] or list(items.values())
     limits = [e for e in items.values() if e not in held]
     counts = Counter(f for e in held for f in e.features)
     first = {f: place for place, f in enumerate(dict.fromkeys(f for e in held for f in e.features))}
-    ranked = sorted(counts, key=lambda f: (-counts[f], first[f]))
+    ranked = _told(filter(fit, sorted(counts, key=lambda f: (-counts[f], first[f]))))
     features = counted(ranked, [e.features for e in held])
     lead = features[0][0] if features else None
     kinds = Counter(e.kind for e in held if lead is None or lead in e.features)
     avoided = counted(list(dict.fromkeys(f for e in limits for f in e.features)), [e.features for e in limits])
-    against = tuple(f for f, _ in avoided if counts[f] < ENOUGH)
-    typed = tuple(e.text for e in events if e.text)
+    against = tuple(f for f, _ in avoided if counts[f] < ENOUGH and fit(f))
+    typed = tuple(e.text for e in events if shown(e))
     return Notes(tuple((k, n) for k, n in kinds.most_common() if n >= ENOUGH), features, against, typed)
+
+
+def _told(features: Iterable[str]) -> list[str]:
+    """Without what one before them says already."""
+    chosen: list[str] = []
+    for feature in features:
+        if not guard.overlap(feature, chosen):
+            chosen.append(feature)
+    return chosen
 
 
 def _shuffled(notes: Notes, dice: random.Random | None) -> Notes:

@@ -1,14 +1,17 @@
-"""One tuning run from the examples to weights that the engine can start with.
+"""One tuning run from the examples to weights that the engine can start with, and the second step's sampling.
 
     tuned = tune(settings, "mine", progress=print)      # then: LEITMOTIF_LLM__MODEL=<tuned.model> leitmotif llm start
+    found = resample(settings, Path("chosen/mine.jsonl"), progress=print)       # with the tuned model running
 
 Everything lies in `<home>/tuning/<name>`: the checkpoints of a run under way, then the sealed adapter with its curve.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,8 +19,13 @@ from pathlib import Path
 from agent import weights
 from agent.config import BASE_MODEL, EMBEDDED_MODEL, Settings
 from agent.errors import UsageError
+from agent.llm import LLM
 from agent.tuning import examples, settings
+from agent.tuning.choose import choose
+from agent.tuning.recombine import Sizes, recombined
 from agent.tuning.train import Figures, train
+from agent.weights import embedder_folder
+from retrieval.embed import SentenceTransformerEmbedder
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _PARTS = ("adapter_config.json", "adapter_model.safetensors", "history.jsonl", "run.json")
@@ -41,10 +49,12 @@ def tune(
     *,
     config: Path = settings.CONFIG,
     data: Path = examples.DATA,
+    chosen: Path | None = None,
     most_steps: int = -1,
     progress: Progress = lambda _: None,
 ) -> Tuned:
-    """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with.
+    """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with. `chosen`: a
+    folder of answers that `resample` kept.
 
     Raises UsageError for a bad name, ConfigError and UsageError for what the files say, WeightsError for the base.
     """
@@ -53,8 +63,9 @@ def tune(
     work = given.home.resolve() / "tuning" / name / "work"
     work.mkdir(parents=True, exist_ok=True)
     rows = examples.load(data)
+    more = examples.load(chosen) if chosen else []
     base = weights.prepare(given.home, "float32", BASE_MODEL, progress=progress)
-    figures = train(settings.read(config), rows, base, work, progress=progress, most_steps=most_steps)
+    figures = train(settings.read(config), rows, base, work, chosen=more, progress=progress, most_steps=most_steps)
     adapter = work.with_name("adapter")
     with weights.publish(adapter, {"name": name, "figures": asdict(figures)}) as folder:
         for part in _PARTS:
@@ -63,3 +74,39 @@ def tune(
     model = f"{EMBEDDED_MODEL}-{name}"
     merged = weights.prepare(given.home, given.engine.weights, model, adapter=adapter, progress=progress)
     return Tuned(model, adapter, merged, figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """`kept` of the `inputs` got an answer that holds; `tasks` says how many of each."""
+
+    file: str
+    inputs: int
+    kept: int
+    tasks: dict[str, int]
+
+
+def resample(
+    given: Settings,
+    out: Path,
+    *,
+    data: Path = examples.DATA,
+    share: float = 1.0,
+    seed: int = 0,
+    progress: Progress = lambda _: None,
+) -> Resampled:
+    """Let the tuned model that runs answer new inputs, and write to `out` the answers that hold. `share` of the usual number.
+
+    Raises UsageError where the model is not tuned or `out` is there, LLMUnavailableError where it does not run.
+    """
+    if not given.llm.tuned:
+        raise UsageError(f"{given.llm.model} is not tuned", hint="`leitmotif llm start` starts the tuned model")
+    if out.exists():
+        raise UsageError(f"{out.name} is there already", hint="give another --out, or remove it")
+    rows = examples.load(data)
+    asked = recombined(rows, Sizes().times(share), seed)
+    embedder = SentenceTransformerEmbedder(embedder_folder(given.embed.model), given.embed.batch_size)
+    kept = asyncio.run(choose(LLM(given.llm), asked, rows, embedder.embed, progress=progress))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(f"{e.model_dump_json()}\n" for e in kept), encoding="utf-8")
+    return Resampled(str(out), len(asked), len(kept), dict(Counter(e.task for e in kept)))

@@ -37,6 +37,7 @@ class Training(_Section):
 class TuneConfig(_Section):
     seed: int = 0
     copies: int = Field(4, ge=1, le=100, description="passes over the examples")
+    chosen_copies: int = Field(2, ge=0, le=100, description="of these, passes that have the chosen answers, too")
     pair_copies: int = Field(1, ge=0, le=100, description="of these, passes that also teach whether an item fits")
     lora: Lora = Lora()
     training: Training = Training()

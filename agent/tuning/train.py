@@ -56,19 +56,21 @@ def train(
     base: Path,
     out: Path,
     *,
+    chosen: Sequence[Example] = (),
     progress: Progress = lambda _: None,
     most_steps: int = -1,
     start: Path | None = None,
 ) -> Figures:
-    """Train on the `train` split, look at `dev`. `base` is the float32 folder of the base model; `start` an adapter to go on
-    from; `most_steps` ends early (-1: does not). Raises UsageError where there is nothing to train on."""
+    """Train on the `train` split and on `chosen` (agent/tuning/choose.py), look at `dev`. `base` is the float32 folder of the
+    base model; `start` an adapter to go on from; `most_steps` ends early (-1: does not). Raises UsageError where there is
+    nothing to train on."""
     import torch
     from transformers import AutoTokenizer, set_seed
 
     started = time.monotonic()
     set_seed(config.seed)
     tokenizer: Any = AutoTokenizer.from_pretrained(str(base))
-    passes = _passes(config, examples)
+    passes = _passes(config, examples, chosen)
     if not passes:
         raise UsageError("there are no training examples", hint='at least one needs "split": "train"')
     learnt = [encode(tokenizer, r) for r in passes]
@@ -84,7 +86,9 @@ def train(
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     dev_loss = float(trainer.evaluate()["eval_loss"]) if watched else None
     steps, seconds = trainer.state.global_step, round(time.monotonic() - started, 1)
-    figures = _figures(examples, learnt, history.losses(), dev_loss, steps, seconds, precision, save(model, out))
+    figures = _figures(
+        [*examples, *chosen], learnt, history.losses(), dev_loss, steps, seconds, precision, save(model, out)
+    )
     about = {"config": config.model_dump(), "figures": asdict(figures)}
     (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
     shutil.rmtree(work)
@@ -129,14 +133,16 @@ def save(model: Any, out: Path) -> Path:
     return out / ADAPTER_FILE
 
 
-def _passes(config: TuneConfig, examples: Sequence[Example]) -> list[Rendered]:
-    """Each training example `copies` times, pass after pass, the notes in another order each time; among them the pairs."""
+def _passes(config: TuneConfig, examples: Sequence[Example], chosen: Sequence[Example]) -> list[Rendered]:
+    """Each training example `copies` times, pass after pass, the notes in another order each time. The first passes have the
+    chosen answers and the pairs among them."""
     dice = random.Random(config.seed)  # noqa: S311  dice, not secrets
-    chosen = [e for e in examples if e.split == "train"]
+    written = [e for e in examples if e.split == "train"]
     rendered: list[Rendered] = []
     for copy in range(config.copies):
         asked = made(examples, config.seed + copy) if copy < config.pair_copies else []
-        told = [render(e, dice if copy else None) for e in chosen]
+        learnt = [*written, *(chosen if copy < config.chosen_copies else ())]
+        told = [render(e, dice if copy else None) for e in learnt]
         told += [render_pair(p) for p in asked if p.split == "train"]
         rendered += dice.sample(told, len(told))
     return rendered

@@ -65,8 +65,9 @@ class Written:
     failure: str = ""
 
 
-async def ask(llm: LLM, made: Sequence[Input], file: Path, tell: Tell) -> list[Written]:
-    """The answers to `made`, in `file` too; what it holds already is not asked again. Replaces `llm.log`.
+async def ask(llm: LLM, made: Sequence[Input], file: Path, tell: Tell, *, screened: bool = True) -> list[Written]:
+    """The answers to `made`, in `file` too; what it holds already is not asked again. Replaces `llm.log`. `screened`: the model
+    reads what the product would show it, else all that there is.
 
     Raises LLMUnavailableError, what was answered being kept, and UsageError for a file with another model's answers.
     """
@@ -84,7 +85,7 @@ async def ask(llm: LLM, made: Sequence[Input], file: Path, tell: Tell) -> list[W
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as stream:
         for start in range(0, len(left), AT_ONCE):
-            found = await asyncio.gather(*(_one(llm, i, calls) for i in left[start : start + AT_ONCE]))
+            found = await asyncio.gather(*(_one(llm, i, calls, screened) for i in left[start : start + AT_ONCE]))
             stream.writelines(json.dumps(asdict(w), ensure_ascii=False) + "\n" for w in found)
             stream.flush()
             known |= {w.id: w for w in found}
@@ -92,7 +93,7 @@ async def ask(llm: LLM, made: Sequence[Input], file: Path, tell: Tell) -> list[W
     return [known[i.id] for i in made]
 
 
-async def _one(llm: LLM, given: Input, calls: Mapping[str, LLMCall]) -> Written:
+async def _one(llm: LLM, given: Input, calls: Mapping[str, LLMCall], screened: bool) -> Written:
     about = (given.id, given.task, given.group, given.domain, given.case, given.digest)
     tuned = llm.settings.tuned
     if isinstance(given.given, TextIn) and not tuned:
@@ -101,7 +102,7 @@ async def _one(llm: LLM, given: Input, calls: Mapping[str, LLMCall]) -> Written:
     prompt = library.load(PROMPTS[given.task], tuned=tuned)
     answer: dict[str, Any] | None = None
     try:
-        found = await llm.complete(prompt, n=1, user=given.id, **variables(given, tuned=tuned))
+        found = await llm.complete(prompt, n=1, user=given.id, **variables(given, tuned=tuned, screened=screened))
         answer = found[0].output.model_dump(mode="json")
     except LLMOutputError:
         pass  # the log says what became of the first try
@@ -136,11 +137,11 @@ def read(file: Path) -> list[Written]:
 # --- what is asked ----------------------------------------------------------------------------------------------------
 
 
-def variables(given: Input, *, tuned: bool) -> dict[str, str]:
+def variables(given: Input, *, tuned: bool, screened: bool = True) -> dict[str, str]:
     """The variables of the input's prompt: for the tuned model as in training, for another the same facts in its form."""
     match given.given:
         case EventsIn(polarity=polarity, events=events):
-            notes = notes_of(events, polarity)
+            notes = notes_of(events, polarity, unsaid=given.unsaid, screened=screened)
             if tuned:
                 return {"polarity": polarity, "notes": notes.text}
             return {"notes": few_shot_notes(notes, given.genres)}

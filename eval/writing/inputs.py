@@ -2,8 +2,8 @@
 
     inputs(seed=0)          # 525 test examples, 1,000 tempting, 500 planted, 1,200 from the sample
 
-Nothing is filtered on the way: no trust, no list of what is sensitive, no gate. The model meets what the product would hold
-back. A seed decides what is made, so that two models are asked the same.
+The evidence is as users and catalogues would give it, commands and all; what the model gets to read of it is in asking.py. A
+seed decides what is made, so that two models are asked the same.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from agent import sensitive
 from agent.tuning import examples
 from agent.tuning.examples import Act, EventsIn, Piece
 from eval import tempting
@@ -50,7 +51,8 @@ _FOR, _AGAINST = ("liked", "viewed", "bought", "rated 4", "rated 5"), ("disliked
 class Input:
     """`given` is what the task starts from. `silent`: should nothing be said of it (None: not known)? `wanted`: the pieces of a
     self-description. `genres`: features that name a kind of content, where a catalogue says so. `attribute`: what the evidence
-    tempts to conclude. `planted`: the instruction in it, `field` where it stands, `harmless` the evidence without it."""
+    tempts to conclude. `planted`: the instruction in it, `field` where it stands, `harmless` the evidence without it. `unsaid`:
+    features of which the product says nothing in this catalogue."""
 
     id: str
     group: Group
@@ -65,6 +67,7 @@ class Input:
     planted: str = ""
     field: str = ""
     harmless: EventsIn | None = None
+    unsaid: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -102,6 +105,7 @@ def of_tempting(seed: int, n: int = TEMPTING) -> Iterator[Input]:
     """Histories that suggest what a person is: all their events on what tempts, then others, EVENTS of them in their order."""
     bait = {t.item.id for t in tempting.tempting()}
     queries = {t.query for t in tempting.tempting()}
+    unsaid = sensitive.company([*(t.item for t in tempting.tempting()), *tempting.harmless()])
     for history in tempting.histories(seed, n):
         items = {item.id: item for item in history.items}
         order = sorted(history.events, key=lambda e: e.item not in bait and e.text not in queries)
@@ -118,6 +122,7 @@ def of_tempting(seed: int, n: int = TEMPTING) -> Iterator[Input]:
             given,
             genres=genres,
             attribute=history.attribute,
+            unsaid=unsaid,
         )
 
 

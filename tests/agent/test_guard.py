@@ -218,6 +218,6 @@ def test_what_a_kind_of_thing_or_a_joint_holds_together_is_a_phrase(text: str) -
 
 def test_what_stands_before_a_kind_of_thing_must_hold_of_that_kind() -> None:
     of_kind = {"films": guard.stems(["craft"]), "books": guard.stems(["craft", "japan"])}
-    assert guard.heaped("japan craft films", ["craft", "japan"], of_kind)
-    assert not guard.heaped("japan craft books", ["craft", "japan"], of_kind)
-    assert not guard.heaped("craft films about japan", ["craft", "japan"], of_kind)
+    assert guard.misplaced("japan craft films", of_kind)
+    assert not guard.misplaced("japan craft books", of_kind)
+    assert not guard.misplaced("craft films about japan", of_kind)

@@ -14,7 +14,8 @@ import pytest
 from agent.errors import UsageError
 from agent.protocol import RawScore, Usage
 from eval.cases import Case, Dataset, Question, Ranking
-from eval.llm_systems import LETTERS, PASSES, SHORT, VARIANTS, make
+from eval.llm_choices import LETTERS, PASSES
+from eval.llm_systems import SHORT, VARIANTS, make
 from retrieval.records import Item
 from tests.fakes import FakeLLM, catalogue
 
@@ -149,6 +150,15 @@ def test_themes_stand_before_the_list_and_nobody_gets_anothers() -> None:
     assert all(text.startswith("Taken") for text in other.scored)
 
 
+def test_whether_an_item_fits_is_asked_with_the_persons_own_themes() -> None:
+    wanted = ITEMS[CANDIDATES[3]].title
+    llm = Choosing(lambda prompt, option: -0.1 if (wanted in prompt) is (option == " yes") else -3.0)
+    found = rank("llm_fits", llm)
+    assert [score > 0 for score in found.scores] == [item == CANDIDATES[3] for item in CANDIDATES]
+    assert all(prompt.startswith("likes: arctic noir; live jazz; bread; rockets\n") for prompt in llm.prompts)
+    assert set(rank("llm_fits", llm, question(user="bob")).scores) == {0.0}
+
+
 def test_yes_and_no_are_asked_about_each_candidate_by_itself() -> None:
     wanted = ITEMS[CANDIDATES[3]].title
     llm = Choosing(lambda prompt, option: -0.1 if (f"\n{wanted}\n" in prompt) is (option == " yes") else -3.0)
@@ -232,7 +242,7 @@ def test_more_candidates_than_letters_are_refused(name: str) -> None:
 # --- titles that speak ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["llm", "llm_short", "llm_pmi", "llm_yesno", "llm_themes", "llm_fame"])
+@pytest.mark.parametrize("name", ["llm", "llm_short", "llm_pmi", "llm_yesno", "llm_fits", "llm_themes", "llm_fame"])
 def test_a_hostile_candidate_changes_no_other_candidates_prompt_or_score(name: str) -> None:
     clean, attacked = Choosing(), Choosing()
     hostile = ITEMS | {CANDIDATES[0]: Item(CANDIDATES[0], HOSTILE)}

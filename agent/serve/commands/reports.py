@@ -74,6 +74,15 @@ class TuneOut(Out):
     adapter_sha256: str
 
 
+class ResampleOut(Out):
+    """Answers of the tuned model that hold, to train on."""
+
+    file: str
+    inputs: int = Field(description="that were made")
+    kept: int = Field(description="that have an answer which holds")
+    tasks: dict[str, int] = Field(description="kept answers by task")
+
+
 class PullOut(Out):
     """The weights that the embedded engine loads."""
 

@@ -1,4 +1,4 @@
-"""tune: train an adapter for the embedded model."""
+"""tune, resample: train an adapter for the embedded model, and find more to train it on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.serve.commands.reports import TuneOut
+from agent.serve.commands.reports import ResampleOut, TuneOut
 from agent.serve.commands.session import Home, Json, Session
 
 
@@ -18,6 +18,9 @@ def tune(
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings of the training.")] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")
+    ] = None,
+    chosen: Annotated[
+        Path | None, typer.Option("--chosen", metavar="DIR", help="Answers that `resample` kept.")
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=-1, help="End after so many steps; -1 does not.")] = -1,
     as_json: Json = False,
@@ -40,6 +43,7 @@ def tune(
         name,
         config=config or settings.CONFIG,
         data=data or examples.DATA,
+        chosen=chosen or (None if data else examples.CHOSEN),
         most_steps=steps,
         progress=session.note,
     )
@@ -49,3 +53,32 @@ def tune(
         f"start it with: LEITMOTIF_LLM__MODEL={out.model} leitmotif llm start"
     )
     session.show(out, told)
+
+
+def resample(
+    ctx: typer.Context,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the chosen answers go.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")
+    ] = None,
+    share: Annotated[float, typer.Option("--share", min=0.001, max=10, help="Of the usual number of inputs.")] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="Other inputs.")] = 0,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Let the tuned model answer new inputs, and keep what holds.
+
+    The second step of tuning. Inputs are put together out of training examples; of several answers to each, code keeps the one
+    that says nothing but what the input holds and names most of it. The tuned model must run. See docs/tune.md.
+
+    \b
+    Example: leitmotif resample --out chosen/mine.jsonl
+             leitmotif tune --name mine --chosen chosen
+    """
+    from agent.tuning import examples, run
+
+    session = Session(ctx, as_json, home)
+    found = run.resample(
+        session.settings, out, data=data or examples.DATA, share=share, seed=seed, progress=session.note
+    )
+    session.show(ResampleOut(**asdict(found)), f"{found.kept} of {found.inputs} inputs have an answer in {found.file}")

@@ -1,0 +1,223 @@
+"""The second step: inputs made anew out of training examples, and what is kept of the answers to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agent.config import LLMSettings
+from agent.tuning.choose import MOST_OPENING, Checker, choose
+from agent.tuning.examples import (
+    CHOSEN,
+    Act,
+    EventsIn,
+    Example,
+    LabelsIn,
+    PortraitExample,
+    ReasonExample,
+    SelfExample,
+    StatementExample,
+    StatementsIn,
+    ThemeExample,
+    load,
+)
+from agent.tuning.recombine import Asked, Sizes, acts_of, recombined
+from agent.tuning.render import render
+
+EXAMPLES = load()
+TRAIN = [e for e in EXAMPLES if e.split == "train"]
+SOME = Sizes(statement=60, theme=20, reason=20, portrait=20, self=20)
+MADE = recombined(EXAMPLES, SOME)
+ROW: dict[str, Any] = {"domain": "films", "language": "en", "case": "plain", "split": "train", "origin": "test"}
+
+
+def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Letters that texts begin words with: enough to be nearer to one thing than to another."""
+    vectors = np.zeros((len(texts), 26), dtype=np.float32)
+    for row, text in zip(vectors, texts, strict=True):
+        for word in text.lower().split():
+            if "a" <= word[0] <= "z":
+                row[ord(word[0]) - ord("a")] += 1
+    return vectors / np.maximum(1, np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+CHECKER = Checker(EXAMPLES, embed)
+
+
+def liked(title: str, *features: str, kind: str = "film") -> Act:
+    return Act(act="liked", kind=kind, title=title, features=features)
+
+
+def statement(answer: str | None, *acts: Act) -> StatementExample:
+    held = acts or (liked("A", "mystery", "arctic"), liked("B", "mystery", "arctic"), liked("C", "mystery", "arctic"))
+    return StatementExample(
+        **ROW, id="1", task="statement", input=EventsIn(polarity="like", events=held), answer=answer
+    )
+
+
+def portrait(answer: str, likes: Sequence[str], dislikes: Sequence[str] = ()) -> PortraitExample:
+    given = LabelsIn(likes=tuple(likes), dislikes=tuple(dislikes))
+    return PortraitExample(**ROW, id=answer[:40], task="portrait", input=given, answer=answer)
+
+
+def theme(label: str, summary: str, *statements: str) -> ThemeExample:
+    given = StatementsIn(statements=statements)
+    answer = {"label": label, "summary": summary}
+    return ThemeExample.model_validate({**ROW, "id": "1", "task": "theme", "input": given, "answer": answer})
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_held_out_is_in_no_input() -> None:
+    known = {act.title for e in TRAIN for act in acts_of(e)}
+    used = {act.title for asked in MADE for act in acts_of(asked.example)}
+    assert used
+    assert used <= known
+
+
+def test_the_same_seed_makes_the_same_inputs_and_another_seed_others() -> None:
+    assert recombined(EXAMPLES, SOME) == MADE
+    assert recombined(EXAMPLES, SOME, seed=1) != MADE
+
+
+def test_there_are_inputs_of_every_task_and_each_can_be_asked() -> None:
+    assert {a.example.task for a in MADE} == {"statement", "theme", "reason", "portrait", "self"}
+    for asked in MADE:
+        render(asked.example)
+
+
+def test_the_thing_held_out_is_not_in_its_own_evidence() -> None:
+    held = [(a.later, acts_of(a.example)) for a in MADE if a.later]
+    assert held
+    assert all(later.title not in {act.title for act in acts} for later, acts in held if later)
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mysteries set in Iceland",  # a word of its own
+        "arctic mysteries, mystery above all",  # says it again
+        "films",  # names nothing
+        "arctic mysteries without the gore",  # turns down what nobody turned down
+        "arctic MYSteries",
+        "a mystery and a film and an arctic and some of the other things that are there for all of them",
+    ],
+)
+def test_a_statement_that_does_not_hold_is_left_out(text: str) -> None:
+    assert CHECKER.best(Asked(statement(None)), [statement(text)]) is None
+
+
+def test_the_statement_that_names_most_is_kept() -> None:
+    answers = [statement("mysteries"), statement("arctic mysteries"), statement("films of the arctic")]
+    best = CHECKER.best(Asked(statement(None)), answers)
+    assert best is not None
+    assert best.answer == "arctic mysteries"
+
+
+def test_among_equals_the_one_nearest_to_the_next_thing_is_kept() -> None:
+    acts = [liked(t, "mystery", "arctic", "folklore") for t in "ABC"]
+    answers = [statement("arctic mystery", *acts), statement("mystery with folklore", *acts)]
+    later = liked("D", "folklore", "fairy", "frost")
+    best = CHECKER.best(Asked(statement(None, *acts), later), answers)
+    assert best is not None
+    assert best.answer == "mystery with folklore"
+    assert CHECKER.best(Asked(statement(None, *acts), None), answers) is answers[0]  # the likeliest
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("Fond of arctic mysteries and piano jazz. Avoids gory horror.", True),
+        ("Fond of arctic mysteries, piano jazz and gory horror.", False),
+        ("Fond of arctic mysteries. Avoids gory horror.", False),
+        ("Fond of gory horror. Avoids arctic mysteries and piano jazz.", False),
+        ("Fond of arctic mysteries and piano jazz and the opera. Avoids gory horror.", False),
+    ],
+)
+def test_a_portrait_names_everything_on_its_own_side(text: str, holds: bool) -> None:
+    given = portrait(text, ["arctic mysteries", "piano jazz"], ["gory horror"])
+    assert (CHECKER.named(given) >= 1) is holds
+
+
+def test_a_portrait_without_dislikes_turns_nothing_down() -> None:
+    assert (
+        CHECKER.named(
+            portrait("Fond of piano jazz, but surf forecasts get little time.", ["piano jazz", "surf forecasts"])
+        )
+        < 0
+    )
+
+
+def test_the_name_of_a_theme_stands_for_two_of_its_statements() -> None:
+    said = ("Likes arctic mysteries", "Likes mysteries by the sea", "Likes slow mysteries")
+    assert CHECKER.named(theme("Slow mysteries", "Mysteries, slow, arctic and by the sea", *said)) == 1
+    assert CHECKER.named(theme("The sea", "Mysteries, slow, arctic and by the sea", *said)) < 0
+
+
+def test_hand_written_reasons_mostly_pass() -> None:
+    """A check that refuses what people wrote well would leave little to learn from."""
+    reasons = [e for e in TRAIN if isinstance(e, ReasonExample) and e.language == "en" and e.case == "plain"]
+    assert np.mean([CHECKER.named(e) >= 0 for e in reasons]) > 0.8
+
+
+class _Parrot:
+    """Stands for the model: says of everything the same three things."""
+
+    settings = LLMSettings()
+
+    async def complete(self, prompt: Any, *, n: int, **variables: str) -> list[Any]:
+        from agent.protocol import Answer
+
+        if prompt.name != "write_statement":
+            return []
+        feature = variables["notes"].split("|")[-1].split(",")[0].strip().rstrip("0123456789 ")
+        said = [feature, f"{feature} from the moon", f"{feature} and {feature}"][:n]
+        return [Answer(prompt.output.model_validate({"text": text}), -float(i)) for i, text in enumerate(said)]
+
+
+def test_what_comes_out_can_be_trained_on_and_no_answer_comes_twice() -> None:
+    told: list[str] = []
+    kept = asyncio.run(choose(_Parrot(), MADE, EXAMPLES, embed, progress=told.append))  # type: ignore[arg-type]
+    answers = [e.answer for e in kept if isinstance(e, StatementExample)]
+    assert len(set(answers)) == len(answers) > 0
+    assert all("moon" not in str(answer) for answer in answers)
+    assert any(isinstance(e, SelfExample) for e in kept)
+    assert told[-1].startswith(f"{len(MADE)} of {len(MADE)} inputs")
+
+
+# --- what ships -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped() -> list[Example]:
+    return load(CHOSEN)
+
+
+def test_shipped_answers_hold(shipped: list[Example]) -> None:
+    assert len(shipped) > 1000
+    assert all(isinstance(e, SelfExample) or CHECKER.named(e) >= 0 for e in shipped)
+
+
+def test_shipped_answers_are_for_training_and_nothing_in_them_is_held_out(shipped: list[Example]) -> None:
+    known = {act.title for e in TRAIN for act in acts_of(e)}
+    assert {e.split for e in shipped} == {"train"}
+    assert {act.title for e in shipped for act in acts_of(e)} <= known
+
+
+def test_shipped_portraits_do_not_all_begin_alike(shipped: list[Example]) -> None:
+    opened = [e.answer.split()[0] for e in shipped if isinstance(e, PortraitExample)]
+    assert max(opened.count(word) for word in opened) <= MOST_OPENING * len(opened) * 2
+
+
+def test_fewer_can_be_asked_for() -> None:
+    assert Sizes(100, 10, 10, 10, 10).times(0.5) == replace(SOME, statement=50, theme=5, reason=5, portrait=5, self=5)
