@@ -30,6 +30,7 @@ from retrieval.records import Horizon, Origin, Segment, Source, Statement
 NAMED = 4  # features that a sentence is expected to name, best first
 _KINDS_LISTED = re.compile(rf"\b({guard.KINDS}), ({guard.KINDS})\b")
 MOST_STATEMENTS = 6  # of a theme, that its name is made from
+LOOSER = 0.5  # temperature of the tuned model's other answers, the first being the likeliest
 SLACK = 0.15  # sentences that name about as much of the evidence are compared by likelihood, others by what they name
 
 
@@ -55,8 +56,8 @@ class Writer:
         self.prompt = library.load("write_statement", tuned=self._tuned)
         self._tries = [(self.prompt, samples)]
         if self._tuned:  # the likeliest answer nearly always holds; others are drawn only where it does not
-            surest = replace(self.prompt, params=replace(self.prompt.params, temperature=0.0))
-            self._tries.insert(0, (surest, 1))
+            looser = replace(self.prompt, params=replace(self.prompt.params, temperature=LOOSER))
+            self._tries = [(self.prompt, 1), (looser, samples)]
         self.model = llm.settings.model if llm else ""
 
     async def statement(self, segment: Segment, evidence: Evidence, judge: Judge, now: datetime) -> Statement | None:
