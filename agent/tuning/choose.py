@@ -16,7 +16,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -29,6 +29,7 @@ from agent.tuning.examples import (
     Act,
     Example,
     PortraitExample,
+    Preference,
     ReasonExample,
     SelfExample,
     StatementExample,
@@ -41,7 +42,13 @@ SAMPLES = 4
 TEMPERATURE = 0.7
 CONNECTING = 2  # hand-written answers that use a word without evidence, for it to be one that connects
 NAMED = 4  # features that a statement is expected to name, as in the product
-ENOUGH = {"statement": 0.7, "theme": 0.5, "reason": 0.5, "portrait": 1.0}  # weighted share of them that must be named
+ENOUGH = {
+    "self": 1.0,
+    "statement": 0.7,
+    "theme": 0.5,
+    "reason": 0.5,
+    "portrait": 1.0,
+}  # weighted share of them that must be named
 SLACK = 0.15
 LIKELIEST = 3  # of the telling answers; the others are written less well
 STRANGERS = 30  # things of the domain that the one held out is compared with
@@ -62,6 +69,14 @@ Progress = Callable[[str], None]
 _notes = lru_cache(maxsize=512)(notes_of)  # several answers to one input follow each other
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was kept, and for some of it the likeliest answer to the same input that was refused."""
+
+    examples: list[Example]
+    pairs: list[Preference]
+
+
 async def choose(
     llm: LLM,
     asked: Sequence[Asked],
@@ -70,21 +85,27 @@ async def choose(
     *,
     progress: Progress = lambda _: None,
     at_once: int = 128,
-) -> list[Example]:
+) -> Chosen:
     """The inputs for which an answer was good enough, with it; no two answers alike. Raises LLMUnavailableError."""
     checker = Checker(examples, embed)
     kept: dict[str, Example] = {}
+    refused: dict[str, Example] = {}
     known = {_said(e) for e in examples}
     for start in range(0, len(asked), at_once):
         batch = asked[start : start + at_once]
         drafts = await asyncio.gather(*(_drafts(llm, a.example) for a in batch))
         for given, answers in zip(batch, drafts, strict=True):
             best = checker.best(given, answers)
-            if best is not None and _said(best) not in known:
-                known.add(_said(best))
-                kept[best.id] = best
+            if best is None or _said(best) in known:
+                continue
+            known.add(_said(best))
+            kept[best.id] = best
+            if bad := next((a for a in answers if checker.named(a) < 0), None):
+                refused[best.id] = bad
         progress(f"{min(start + at_once, len(asked))} of {len(asked)} inputs, {len(kept)} kept")
-    return _varied(list(kept.values()))
+    found = _varied(list(kept.values()))
+    pairs = [Preference(chosen=e, refused=refused[e.id]) for e in found if e.id in refused]
+    return Chosen(found, pairs)
 
 
 def _varied(kept: Sequence[Example]) -> list[Example]:
@@ -114,7 +135,9 @@ async def _drafts(llm: LLM, example: Example) -> list[Example]:
     ranked = sorted(answers, key=lambda a: -a.logprob)
     said = [a.output.model_dump() for a in ranked]
     texts = [s.get("text", s.get("theme")) for s in said]
-    return [type(example).model_validate({**example.model_dump(), "answer": text}) for text in texts if text]
+    may_abstain = isinstance(example, StatementExample | ThemeExample)
+    told = [text for text in texts if text or may_abstain]
+    return [type(example).model_validate({**example.model_dump(), "answer": text}) for text in told]
 
 
 class Checker:
@@ -132,8 +155,6 @@ class Checker:
 
     def best(self, asked: Asked, answers: Sequence[Example]) -> Example | None:
         """The answer to keep, None where no one is good enough. `answers` come likeliest first."""
-        if answers and isinstance(answers[0], SelfExample):
-            return answers[0]
         named = [(self.named(a), a) for a in answers]
         good = [(share, a) for share, a in named if share >= ENOUGH[a.task]]
         if not good:
@@ -146,7 +167,11 @@ class Checker:
         return telling[max(range(len(telling)), key=lambda i: (fits[i], -i))]
 
     def named(self, example: Example) -> float:
-        """The share of what should be named that the answer names, -1 where it says something that it must not."""
+        """The share of what should be named that the answer names, -1 where it says something that it must not, or nothing."""
+        if isinstance(example, SelfExample):
+            return 1.0  # put together out of answers that people wrote
+        if example.answer is None:
+            return -1.0
         text, may, should = _held(example)
         spoken = " ".join(text.split("\n"))
         free = self._connecting[example.task]

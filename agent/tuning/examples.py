@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from agent.errors import UsageError
 
 DATA = Path(__file__).with_name("data")
-CHOSEN = Path(__file__).with_name("chosen")  # what agent/tuning/choose.py kept, for the shipped adapter
+RESAMPLED = Path(__file__).with_name("resampled")  # what agent/tuning/choose.py kept, for the shipped adapter
+CHOSEN, PREFERENCES = RESAMPLED / "chosen", RESAMPLED / "preferences"
 HELD_OUT = ("podcasts", "museums")  # domains that no training example comes from
 
 Split = Literal["train", "dev", "test"]
@@ -140,6 +141,13 @@ class PortraitExample(_Example):
 Example = StatementExample | ThemeExample | SelfExample | ReasonExample | PortraitExample
 
 
+class Preference(_Row):
+    """An example whose answer was chosen, and an answer to the same input that was refused."""
+
+    chosen: Annotated[Example, Field(discriminator="task")]
+    refused: Annotated[Example, Field(discriminator="task")]
+
+
 class _Line(BaseModel):
     row: Annotated[Example, Field(discriminator="task")]
 
@@ -150,6 +158,18 @@ def load(folder: Path = DATA) -> list[Example]:
     if not files:
         raise UsageError(f"no examples in {folder}", hint="give a folder of .jsonl files; docs/tune.md shows one")
     return [example for file in files for example in _read(file)]
+
+
+def load_preferences(folder: Path) -> list[Preference]:
+    """All pairs of a folder; none where it has no files. Raises UsageError, naming file and line, where one is bad."""
+    found = []
+    for file in sorted(folder.glob("*.jsonl")):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                found.append(Preference.model_validate_json(line))
+            except ValidationError as error:
+                raise UsageError(f"{file.name}, line {number}: {error.errors()[0]['msg']}") from error
+    return found
 
 
 def _read(file: Path) -> Iterator[Example]:

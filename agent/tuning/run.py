@@ -1,7 +1,7 @@
 """One tuning run from the examples to weights that the engine can start with, and the second step's sampling.
 
     tuned = tune(settings, "mine", progress=print)      # then: LEITMOTIF_LLM__MODEL=<tuned.model> leitmotif llm start
-    found = resample(settings, Path("chosen/mine.jsonl"), progress=print)       # with the tuned model running
+    found = resample(settings, Path("mine"), progress=print)       # with the tuned model running
 
 Everything lies in `<home>/tuning/<name>`: the checkpoints of a run under way, then the sealed adapter with its curve.
 """
@@ -50,11 +50,12 @@ def tune(
     config: Path = settings.CONFIG,
     data: Path = examples.DATA,
     chosen: Path | None = None,
+    preferences: Path | None = None,
     most_steps: int = -1,
     progress: Progress = lambda _: None,
 ) -> Tuned:
-    """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with. `chosen`: a
-    folder of answers that `resample` kept.
+    """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with. `chosen` and
+    `preferences`: folders of what `resample` kept.
 
     Raises UsageError for a bad name, ConfigError and UsageError for what the files say, WeightsError for the base.
     """
@@ -64,8 +65,18 @@ def tune(
     work.mkdir(parents=True, exist_ok=True)
     rows = examples.load(data)
     more = examples.load(chosen) if chosen else []
+    pairs = examples.load_preferences(preferences) if preferences else []
     base = weights.prepare(given.home, "float32", BASE_MODEL, progress=progress)
-    figures = train(settings.read(config), rows, base, work, chosen=more, progress=progress, most_steps=most_steps)
+    figures = train(
+        settings.read(config),
+        rows,
+        base,
+        work,
+        chosen=more,
+        preferences=pairs,
+        progress=progress,
+        most_steps=most_steps,
+    )
     adapter = work.with_name("adapter")
     with weights.publish(adapter, {"name": name, "figures": asdict(figures)}) as folder:
         for part in _PARTS:
@@ -78,11 +89,12 @@ def tune(
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """`kept` of the `inputs` got an answer that holds; `tasks` says how many of each."""
+    """`kept` of the `inputs` got an answer that holds, `tasks` says how many of each; for `pairs` of them one was refused."""
 
-    file: str
+    folder: str
     inputs: int
     kept: int
+    pairs: int
     tasks: dict[str, int]
 
 
@@ -95,7 +107,8 @@ def resample(
     seed: int = 0,
     progress: Progress = lambda _: None,
 ) -> Resampled:
-    """Let the tuned model that runs answer new inputs, and write to `out` the answers that hold. `share` of the usual number.
+    """Let the tuned model that runs answer new inputs, and write the answers that hold into the folder `out`: `chosen` and
+    `preferences`, for `tune`. `share` of the usual number of inputs.
 
     Raises UsageError where the model is not tuned or `out` is there, LLMUnavailableError where it does not run.
     """
@@ -106,7 +119,10 @@ def resample(
     rows = examples.load(data)
     asked = recombined(rows, Sizes().times(share), seed)
     embedder = SentenceTransformerEmbedder(embedder_folder(given.embed.model), given.embed.batch_size)
-    kept = asyncio.run(choose(LLM(given.llm), asked, rows, embedder.embed, progress=progress))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("".join(f"{e.model_dump_json()}\n" for e in kept), encoding="utf-8")
-    return Resampled(str(out), len(asked), len(kept), dict(Counter(e.task for e in kept)))
+    found = asyncio.run(choose(LLM(given.llm), asked, rows, embedder.embed, progress=progress))
+    for name, kept in (("chosen", found.examples), ("preferences", found.pairs)):
+        file = out / name / f"{given.llm.model}-{seed}.jsonl"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"{row.model_dump_json()}\n" for row in kept), encoding="utf-8")
+    tasks = Counter(str(e.task) for e in found.examples)
+    return Resampled(str(out), len(asked), len(found.examples), len(found.pairs), dict(tasks))

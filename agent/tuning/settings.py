@@ -34,6 +34,15 @@ class Training(_Section):
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
 
 
+class Preference(_Section):
+    """After the examples: make chosen answers likelier than refused ones (agent/tuning/trainer.py)."""
+
+    copies: int = Field(1, ge=1, le=20, description="passes over the pairs")
+    learning_rate: float = Field(1e-4, gt=0)
+    beta: float = Field(2.0, gt=0, description="how hard a difference of one nat a token counts")
+    margin: float = Field(1.0, ge=0, description="how much more is wanted than a tie")
+
+
 class TuneConfig(_Section):
     seed: int = 0
     copies: int = Field(4, ge=1, le=100, description="passes over the examples")
@@ -41,6 +50,7 @@ class TuneConfig(_Section):
     pair_copies: int = Field(1, ge=0, le=100, description="of these, passes that also teach whether an item fits")
     lora: Lora = Lora()
     training: Training = Training()
+    preference: Preference = Preference()
 
 
 def read(file: Path = CONFIG) -> TuneConfig:

@@ -15,13 +15,14 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agent.errors import UsageError
 from agent.host import cpu_flags
 from agent.tuning.batches import Encoded, encode
-from agent.tuning.examples import Example
+from agent.tuning.examples import Example, Preference
 from agent.tuning.pairs import made
 from agent.tuning.render import Rendered, render, render_pair
 from agent.tuning.settings import TuneConfig
@@ -57,13 +58,14 @@ def train(
     out: Path,
     *,
     chosen: Sequence[Example] = (),
+    preferences: Sequence[Preference] = (),
     progress: Progress = lambda _: None,
     most_steps: int = -1,
     start: Path | None = None,
 ) -> Figures:
-    """Train on the `train` split and on `chosen` (agent/tuning/choose.py), look at `dev`. `base` is the float32 folder of the
-    base model; `start` an adapter to go on from; `most_steps` ends early (-1: does not). Raises UsageError where there is
-    nothing to train on."""
+    """Train on the `train` split and on `chosen`, then on `preferences` (agent/tuning/choose.py), look at `dev`. `base` is the
+    float32 folder of the base model; `start` an adapter to go on from; `most_steps` ends each stage early (-1: does not).
+    Raises UsageError where there is nothing to train on."""
     import torch
     from transformers import AutoTokenizer, set_seed
 
@@ -80,18 +82,30 @@ def train(
     work = out / "checkpoints"
     last = _last_checkpoint(work, _fingerprint(config, learnt, start), progress)
     history = _History(out / "history.jsonl", progress, resumed=last is not None)
-    from agent.tuning.trainer import trainer_of
+    from agent.tuning.trainer import preference_trainer_of, trainer_of
 
     trainer = trainer_of(config, model, learnt, watched, tokenizer.pad_token_id, work, history.add, most_steps)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
+    steps = trainer.state.global_step
+    if preferences:
+        progress(f"{len(preferences)} pairs of a chosen and a refused answer")
+        pairs = [(encode(tokenizer, render(p.chosen)), encode(tokenizer, render(p.refused))) for p in preferences]
+        learnt += [e for pair in pairs for e in pair]
+        later = out / "checkpoints-preferences"
+        last = _last_checkpoint(later, _fingerprint(config, learnt, start), progress)
+        told = partial(history.add, after=steps)
+        trainer = preference_trainer_of(config, model, pairs, watched, tokenizer.pad_token_id, later, told, most_steps)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        steps += trainer.state.global_step
     dev_loss = float(trainer.evaluate()["eval_loss"]) if watched else None
-    steps, seconds = trainer.state.global_step, round(time.monotonic() - started, 1)
+    seconds = round(time.monotonic() - started, 1)
     figures = _figures(
         [*examples, *chosen], learnt, history.losses(), dev_loss, steps, seconds, precision, save(model, out)
     )
     about = {"config": config.model_dump(), "figures": asdict(figures)}
     (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-    shutil.rmtree(work)
+    for folder in out.glob("checkpoints*"):
+        shutil.rmtree(folder)
     return figures
 
 
@@ -207,7 +221,9 @@ class _History:
         if not resumed:
             file.unlink(missing_ok=True)
 
-    def add(self, step: int, of: int, logs: dict[str, float]) -> None:
+    def add(self, step: int, of: int, logs: dict[str, float], *, after: int = 0) -> None:
+        """`after`: steps that were made before, in another stage."""
+        step, of = step + after, of + after
         if "loss" in logs:
             row = {"step": step, "loss": logs["loss"], "learning_rate": logs["learning_rate"]}
         elif "eval_loss" in logs:

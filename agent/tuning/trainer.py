@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -16,6 +16,7 @@ from agent.tuning.settings import TuneConfig
 
 STRETCH = 32  # batches within which examples are sorted by length
 
+T = TypeVar("T", bound="AnswerTrainer")
 Told = Callable[[int, int, dict[str, float]], None]
 
 
@@ -34,6 +35,36 @@ class AnswerTrainer(Trainer):
         states, labels = answers(read.last_hidden_state, inputs["labels"])
         loss = torch.nn.functional.cross_entropy(inner.lm_head(states).float(), labels, ignore_index=IGNORED)
         return (loss, {"loss": loss}) if return_outputs else loss
+
+
+class PreferenceTrainer(AnswerTrainer):
+    """Batches alternate an answer that was chosen and one to the same input that was refused. The loss wants the chosen one
+    likelier, per token (SimPO, arXiv 2405.14734), and keeps it likely (the second term of CPO, arXiv 2401.08417)."""
+
+    beta: float = 0.0
+    margin: float = 0.0
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        if not model.training:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        inner = model.get_base_model()
+        read = inner.model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        states, labels = answers(read.last_hidden_state, inputs["labels"])
+        loss = torch.nn.functional.cross_entropy(
+            inner.lm_head(states).float(), labels, ignore_index=IGNORED, reduction="none"
+        )
+        told = inputs["labels"][:, 1:] != IGNORED
+        rows = told.nonzero()[:, 0]
+        mean = torch.zeros(len(told)).to(loss).index_add(0, rows, loss[: len(rows)]) / told.sum(dim=1)
+        chosen, refused = mean[0::2], mean[1::2]
+        wanted = -torch.nn.functional.logsigmoid(self.beta * (refused - chosen) - self.margin)
+        return (wanted + chosen).mean()
 
 
 class _Teller(TrainerCallback):
@@ -55,10 +86,43 @@ def trainer_of(
     most_steps: int,
 ) -> AnswerTrainer:
     """A trainer that keeps its checkpoints in `work` and tells (step, of, figures). `watched` may be empty."""
-    trainer = AnswerTrainer(
+    ordered = _bucketed([(e,) for e in learnt], config.training.batch, config.seed)
+    arguments = _arguments(config, len(ordered), config.training.learning_rate, bool(watched), work, most_steps)
+    return _made(AnswerTrainer, model, arguments, ordered, watched, pad, tell)
+
+
+def preference_trainer_of(
+    config: TuneConfig,
+    model: Any,
+    pairs: Sequence[tuple[Encoded, Encoded]],
+    watched: Sequence[Encoded],
+    pad: int,
+    work: Path,
+    tell: Told,
+    most_steps: int,
+) -> PreferenceTrainer:
+    """The same for pairs of a chosen and a refused answer, each as often as the configuration says."""
+    rules = config.preference
+    ordered = _bucketed([*pairs] * rules.copies, config.training.batch, config.seed)
+    arguments = _arguments(config, len(ordered), rules.learning_rate, bool(watched), work, most_steps)
+    trainer = _made(PreferenceTrainer, model, arguments, ordered, watched, pad, tell)
+    trainer.beta, trainer.margin = rules.beta, rules.margin
+    return trainer
+
+
+def _made(
+    kind: type[T],
+    model: Any,
+    arguments: TrainingArguments,
+    ordered: Sequence[Encoded],
+    watched: Sequence[Encoded],
+    pad: int,
+    tell: Told,
+) -> T:
+    trainer = kind(
         model=model,
-        args=_arguments(config, len(learnt), bool(watched), work, most_steps),
-        train_dataset=_bucketed(learnt, config.training.batch, config.seed),
+        args=arguments,
+        train_dataset=list(ordered),
         eval_dataset=sorted(watched, key=lambda e: len(e.ids)),
         data_collator=lambda examples: collate(examples, pad),
         callbacks=[_Teller(tell)],
@@ -67,7 +131,9 @@ def trainer_of(
     return trainer
 
 
-def _arguments(config: TuneConfig, count: int, watched: bool, work: Path, most_steps: int) -> TrainingArguments:
+def _arguments(
+    config: TuneConfig, count: int, rate: float, watched: bool, work: Path, most_steps: int
+) -> TrainingArguments:
     training = config.training
     return TrainingArguments(
         output_dir=str(work),
@@ -75,7 +141,7 @@ def _arguments(config: TuneConfig, count: int, watched: bool, work: Path, most_s
         per_device_eval_batch_size=training.batch,
         num_train_epochs=1,
         max_steps=most_steps,
-        learning_rate=training.learning_rate,
+        learning_rate=rate,
         lr_scheduler_type="cosine",
         warmup_steps=round(training.warmup * -(-count // training.batch)),
         weight_decay=training.weight_decay,
@@ -97,15 +163,16 @@ def _arguments(config: TuneConfig, count: int, watched: bool, work: Path, most_s
     )
 
 
-def _bucketed(learnt: Sequence[Encoded], batch: int, seed: int) -> list[Encoded]:
-    """The examples in an order in which the neighbours in a batch are about as long, and the batches come in any order. Pass
-    follows pass roughly: sorting is within stretches of STRETCH batches."""
+def _bucketed(groups: Sequence[Sequence[Encoded]], batch: int, seed: int) -> list[Encoded]:
+    """The examples in an order in which the neighbours in a batch are about as long, and the batches come in any order. Those
+    of a group stay together. Pass follows pass roughly: sorting is within stretches of STRETCH batches."""
     dice = random.Random(seed)  # noqa: S311
-    stretch = STRETCH * batch
+    size = max(1, batch // max(map(len, groups), default=1))
+    stretch = STRETCH * size
     found: list[Encoded] = []
-    for begin in range(0, len(learnt), stretch):
-        near = sorted(learnt[begin : begin + stretch], key=lambda e: len(e.ids))
-        batches = [near[i : i + batch] for i in range(0, len(near), batch)]
+    for begin in range(0, len(groups), stretch):
+        near = sorted(groups[begin : begin + stretch], key=lambda group: max(len(e.ids) for e in group))
+        batches = [near[i : i + size] for i in range(0, len(near), size)]
         dice.shuffle(batches)
-        found += [e for b in batches for e in b]
+        found += [e for b in batches for group in b for e in group]
     return found

@@ -77,9 +77,10 @@ class TuneOut(Out):
 class ResampleOut(Out):
     """Answers of the tuned model that hold, to train on."""
 
-    file: str
+    folder: str = Field(description="`chosen` and `preferences` lie there")
     inputs: int = Field(description="that were made")
     kept: int = Field(description="that have an answer which holds")
+    pairs: int = Field(description="kept answers that have a refused one beside them")
     tasks: dict[str, int] = Field(description="kept answers by task")
 
 

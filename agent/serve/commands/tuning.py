@@ -19,8 +19,8 @@ def tune(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")
     ] = None,
-    chosen: Annotated[
-        Path | None, typer.Option("--chosen", metavar="DIR", help="Answers that `resample` kept.")
+    resampled: Annotated[
+        Path | None, typer.Option("--resampled", metavar="DIR", help="What `resample` has written.")
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=-1, help="End after so many steps; -1 does not.")] = -1,
     as_json: Json = False,
@@ -38,12 +38,14 @@ def tune(
     from agent.tuning import examples, run, settings
 
     session = Session(ctx, as_json, home)
+    more = resampled or (None if data else examples.RESAMPLED)
     done = run.tune(
         session.configured,
         name,
         config=config or settings.CONFIG,
         data=data or examples.DATA,
-        chosen=chosen or (None if data else examples.CHOSEN),
+        chosen=more / "chosen" if more else None,
+        preferences=more / "preferences" if more else None,
         most_steps=steps,
         progress=session.note,
     )
@@ -57,7 +59,7 @@ def tune(
 
 def resample(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the chosen answers go.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the answers go.")],
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")
     ] = None,
@@ -72,8 +74,8 @@ def resample(
     that says nothing but what the input holds and names most of it. The tuned model must run. See docs/tune.md.
 
     \b
-    Example: leitmotif resample --out chosen/mine.jsonl
-             leitmotif tune --name mine --chosen chosen
+    Example: leitmotif resample --out mine
+             leitmotif tune --name mine --resampled mine
     """
     from agent.tuning import examples, run
 
@@ -81,4 +83,6 @@ def resample(
     found = run.resample(
         session.settings, out, data=data or examples.DATA, share=share, seed=seed, progress=session.note
     )
-    session.show(ResampleOut(**asdict(found)), f"{found.kept} of {found.inputs} inputs have an answer in {found.file}")
+    session.show(
+        ResampleOut(**asdict(found)), f"{found.kept} of {found.inputs} inputs have an answer in {found.folder}"
+    )

@@ -15,6 +15,7 @@ from agent.config import LLMSettings
 from agent.tuning.choose import MOST_OPENING, Checker, choose
 from agent.tuning.examples import (
     CHOSEN,
+    PREFERENCES,
     Act,
     EventsIn,
     Example,
@@ -26,6 +27,7 @@ from agent.tuning.examples import (
     StatementsIn,
     ThemeExample,
     load,
+    load_preferences,
 )
 from agent.tuning.recombine import Asked, Sizes, acts_of, recombined
 from agent.tuning.render import render
@@ -105,6 +107,7 @@ def test_the_thing_held_out_is_not_in_its_own_evidence() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        None,  # says nothing where there is something to say
         "mysteries set in Iceland",  # a word of its own
         "arctic mysteries, mystery above all",  # says it again
         "films",  # names nothing
@@ -113,7 +116,7 @@ def test_the_thing_held_out_is_not_in_its_own_evidence() -> None:
         "a mystery and a film and an arctic and some of the other things that are there for all of them",
     ],
 )
-def test_a_statement_that_does_not_hold_is_left_out(text: str) -> None:
+def test_a_statement_that_does_not_hold_is_left_out(text: str | None) -> None:
     assert CHECKER.best(Asked(statement(None)), [statement(text)]) is None
 
 
@@ -187,11 +190,16 @@ class _Parrot:
 
 def test_what_comes_out_can_be_trained_on_and_no_answer_comes_twice() -> None:
     told: list[str] = []
-    kept = asyncio.run(choose(_Parrot(), MADE, EXAMPLES, embed, progress=told.append))  # type: ignore[arg-type]
+    found = asyncio.run(choose(_Parrot(), MADE, EXAMPLES, embed, progress=told.append))  # type: ignore[arg-type]
+    kept = found.examples
     answers = [e.answer for e in kept if isinstance(e, StatementExample)]
     assert len(set(answers)) == len(answers) > 0
     assert all("moon" not in str(answer) for answer in answers)
     assert any(isinstance(e, SelfExample) for e in kept)
+    assert found.pairs
+    assert {p.chosen.id for p in found.pairs} <= {e.id for e in kept}
+    assert all(CHECKER.named(p.refused) < 0 <= CHECKER.named(p.chosen) for p in found.pairs)
+    assert all(p.refused.input == p.chosen.input for p in found.pairs)
     assert told[-1].startswith(f"{len(MADE)} of {len(MADE)} inputs")
 
 
@@ -212,6 +220,13 @@ def test_shipped_answers_are_for_training_and_nothing_in_them_is_held_out(shippe
     known = {act.title for e in TRAIN for act in acts_of(e)}
     assert {e.split for e in shipped} == {"train"}
     assert {act.title for e in shipped for act in acts_of(e)} <= known
+
+
+def test_shipped_pairs_are_of_answers_that_hold_and_answers_that_do_not() -> None:
+    pairs = load_preferences(PREFERENCES)
+    assert len(pairs) > 300
+    assert all(CHECKER.named(p.refused) < 0 <= CHECKER.named(p.chosen) for p in pairs)
+    assert all(p.refused.input == p.chosen.input and p.chosen.split == "train" for p in pairs)
 
 
 def test_shipped_portraits_do_not_all_begin_alike(shipped: list[Example]) -> None:

@@ -14,9 +14,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from agent.errors import ConfigError, UsageError
 from agent.tuning import settings
 from agent.tuning.batches import ANSWERS, IGNORED, STEP, Encoded, answers, collate
-from agent.tuning.examples import load
+from agent.tuning.examples import Preference, StatementExample, load
 from agent.tuning.settings import CONFIG, TuneConfig
 from agent.tuning.train import train
+from agent.tuning.trainer import _bucketed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 TRAINED = [e.model_copy(update={"split": "train"}) for e in load()[:24]]
@@ -26,6 +27,7 @@ SMALL = TuneConfig.model_validate(
         "copies": 3,
         "pair_copies": 0,
         "lora": {"rank": 4, "alpha": 8},
+        "preference": {"copies": 4, "learning_rate": 0.01},
         "training": {"batch": 8, "learning_rate": 0.02, "save_every": 4, "precision": "float32"},
     }
 )
@@ -100,6 +102,28 @@ def test_a_run_that_was_cut_off_goes_on(base: Path, tmp_path: Path, monkeypatch:
     again = train(SMALL, TRAINED, base, tmp_path / "cut", progress=said.append)
     assert "going on from checkpoint-4" in said
     assert again.adapter_sha256 == whole.adapter_sha256
+
+
+def test_chosen_answers_become_likelier_than_refused_ones(base: Path, tmp_path: Path) -> None:
+    """The second stage sees the same prompt with two answers; what is told of the loss goes on counting its steps."""
+    first, second = [e for e in TRAINED if isinstance(e, StatementExample) and e.answer][:2]
+    pairs = [Preference(chosen=first, refused=first.model_copy(update={"answer": second.answer}))] * 8
+    said: list[str] = []
+    figures = train(SMALL, TRAINED[:8], base, tmp_path, preferences=pairs, progress=said.append)
+    assert "8 pairs of a chosen and a refused answer" in said
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    steps = [row["step"] for row in rows if "loss" in row]
+    assert steps == list(range(1, figures.steps + 1))
+    assert rows[-1]["loss"] < next(row["loss"] for row in rows if row["step"] == 4)
+    assert not list(tmp_path.glob("checkpoints*"))
+
+
+def test_a_batch_keeps_the_two_answers_of_a_pair_side_by_side() -> None:
+    pairs = [(Encoded((n,) * (n + 2), 1), Encoded((n,) * (40 - n), 1)) for n in range(20)]
+    ordered = _bucketed(pairs, batch=8, seed=0)
+    assert len(ordered) == 40
+    assert all(chosen.ids[0] == refused.ids[0] for chosen, refused in zip(ordered[::2], ordered[1::2], strict=True))
+    assert all(len(chosen.ids) == chosen.ids[0] + 2 for chosen in ordered[::2])
 
 
 def test_other_settings_start_anew(base: Path, tmp_path: Path) -> None:
