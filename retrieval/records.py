@@ -259,7 +259,7 @@ class Recommendation:
     theme: str | None = None
     degraded: tuple[str, ...] = ()
     propensity: float = 1.0
-    impression: int | None = None
+    impression: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,8 @@ def test_a_store_of_the_first_schema_opens_and_keeps_its_marks(tmp_path: Path) -
     with engine.begin() as conn:
         config.attributes["connection"] = conn
         command.upgrade(config, "0001")
-        for row in ("'u', 't2', 'pinned', 7", "'u', 't1', 'muted', 5", "'v', 't1', 'muted', 6"):
-            conn.exec_driver_sql(f"INSERT INTO theme_marks VALUES ({row})")
+        marks = [("u", "t2", "pinned", 7), ("u", "t1", "muted", 5), ("v", "t1", "muted", 6)]
+        conn.exec_driver_sql("INSERT INTO theme_marks VALUES (?, ?, ?, ?)", marks)
     engine.dispose()
     with Store(f"sqlite:///{tmp_path / 'x.db'}") as store:
         found = [(e.number, e.kind, e.target, e.of_theme) for e in store.edits("u")]
