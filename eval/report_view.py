@@ -218,13 +218,9 @@ KINDS = {
 
 def _dots(entries: Mapping[str, Figures], look: Callable[[str], str]) -> Dots | None:
     """Those that have a figure and an interval."""
-    drawn = {name: figures for name, figures in entries.items() if _bounded(figures)}
+    drawn = {name: f for name, f in entries.items() if None not in (f.get("ndcg@10"), *(f.get("ci95") or (None,)))}
     marks = tuple(Mark(name, f["ndcg@10"], tuple(f["ci95"]), look(name)) for name, f in drawn.items())
     return Dots(marks, f"{NDCG}, with 95 % intervals") if marks else None
-
-
-def _bounded(figures: Figures) -> bool:
-    return None not in (figures.get("ndcg@10"), *(figures.get("ci95") or (None,)))
 
 
 def _pairs(pairs: Sequence[Figures]) -> Part:

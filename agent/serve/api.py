@@ -28,7 +28,7 @@ from agent.serve.examples import describe, documented
 from agent.serve.incoming import In
 from agent.serve.limits import LOOPBACK, PAGE_HEADERS, Limits
 from agent.serve.problems import install
-from agent.serve.web import live
+from agent.serve.web import editing, live
 from agent.serve.web.page import render
 from agent.service import Service
 from agent.typed import MOST_QUERY
@@ -211,6 +211,12 @@ async def get_ready(service: Open, response: Response) -> health.ReadyOut:
     found = await health.ready(service)
     response.status_code = 503 if found.state == "failed" else 200
     return found
+
+
+@router.post("/edits", include_in_schema=False)
+async def post_form(service: Open, now: Now, request: Request) -> Response:
+    """The forms of the page."""
+    return await editing.submit(service, request, now)
 
 
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
