@@ -23,7 +23,7 @@ from retrieval.exact import VectorIndex
 from retrieval.fusion import FusionWeights, mmr
 from retrieval.lexical import Lexical
 from retrieval.records import Candidate, Event, Item, Polarity, Profile, Statement, Theme
-from retrieval.restraint import restrain
+from retrieval.restraint import falling, restrain
 from retrieval.search import Wants, candidates, score
 from retrieval.segments import polarities, verdict
 from retrieval.signals import HISTORY, Signals
@@ -98,11 +98,21 @@ class Slates:
         steered = bool(marks.silent or marks.boosted) and not wants.asked
         speaks = self.speaks(known, what_if) if steered else {}
         heard = [c for c in pool if speaks.get(c.item) not in marks.silent]
-        top = self._diverse(heard, max(k, self._settings.rerank))
-        if not wants.asked:
-            items = self._store.items([c.item for c in top])
-            top = restrain(top, items, wants.history, signals, weights, self._words)
+        top = self._top(pool, wants, signals, weights, k)
+        if len(heard) < len(pool):  # what is left stays in its order, and others come after it
+            left = [c for c in top if speaks.get(c.item) not in marks.silent]
+            there = {c.item for c in left}
+            top = falling([*left, *(c for c in self._top(heard, wants, signals, weights, k) if c.item not in there)])
         return Slate(known, wants, top, replace(what_if, pool=heard), speaks)
+
+    def _top(
+        self, pool: Sequence[Candidate], wants: Wants, signals: Signals, weights: FusionWeights, k: int
+    ) -> list[Candidate]:
+        top = self._diverse(pool, max(k, self._settings.rerank))
+        if wants.asked:
+            return top
+        items = self._store.items([c.item for c in top])
+        return restrain(top, items, wants.history, signals, weights, self._words)
 
     def speaks(self, known: Known, what_if: Counterfactual) -> dict[str, str]:
         """Item of the pool -> the statement that its reason would cite if nothing were muted; none where none speaks for it."""
