@@ -106,15 +106,20 @@ class Control:
         """Log the edit and apply it to the stored profile. Raises UsageError and NotFoundError with what is wrong."""
         known_user(self._store, user)
         async with self._busy.setdefault(user, asyncio.Lock()):
-            return await asyncio.to_thread(self._edit, user, wish, now)
+            shown = await self._shown(user, now)
+            return await asyncio.to_thread(self._edit, user, wish, shown, now)
 
     async def preview(self, user: str, wish: Wish, *, now: datetime, k: int = 10) -> Preview:
         """The first `k` before and after an edit that is not made, by prior: no LLM scores them."""
         known_user(self._store, user)
-        return await asyncio.to_thread(self._preview, user, wish, now, k)
+        return await asyncio.to_thread(self._preview, user, wish, await self._shown(user, now), now, k)
 
-    def _edit(self, user: str, wish: Wish, now: datetime) -> Edited:
-        edit = self._read(user, wish, self._store.profile(user), now)
+    async def _shown(self, user: str, now: datetime) -> Profile:
+        """What the owner sees: the stored profile, or the sketch that stands for it where no LLM has written one yet."""
+        return self._store.profile(user) or await self._parts().sketcher.sketch(user, now)
+
+    def _edit(self, user: str, wish: Wish, shown: Profile, now: datetime) -> Edited:
+        edit = self._read(user, wish, shown, now)
         says = edit.kind in (EditKind.ADD, EditKind.REWORD) and not edit.of_theme
         saved = self._store.save_edit(edit, [spoken(edit)] if says else [])
         for _ in range(TRIES - 1):
@@ -124,10 +129,7 @@ class Control:
                 continue  # the next look is at the newer version
         return Edited(saved, self._renewed(user, saved))
 
-    def _preview(self, user: str, wish: Wish, now: datetime, k: int) -> Preview:
-        before = self._store.profile(user)
-        if before is None:
-            raise NotFoundError(f"no profile of {user!r} yet", hint=f"run `leitmotif profile {user}`")
+    def _preview(self, user: str, wish: Wish, before: Profile, now: datetime, k: int) -> Preview:
         log = self._store.edits(user)
         edit = replace(self._read(user, wish, before, now), number=len(log) + 1)
         known = ground(self._store, before, [*log, edit], partial(self._meaning, self._embedder))
@@ -138,10 +140,11 @@ class Control:
         gone = [Move(item, theme, places[item], None) for item, theme in old.items() if item not in new]
         return Preview(edit, k, (*moves, *gone), after)
 
-    def owned(self, user: str) -> Owned:
-        """The log, the marks on today's ids, the open questions, and what was superseded."""
+    def owned(self, user: str, shown: Profile | None = None) -> Owned:
+        """The log, the marks on the ids of the profile that is `shown` (the stored one), the open questions, and what was
+        superseded."""
         known_user(self._store, user)
-        log, profile = self._store.edits(user), self._store.profile(user)
+        log, profile = self._store.edits(user), shown or self._store.profile(user)
         gone = (s for s in self._store.statements(user, include_superseded=True) if s.superseded_by is not None)
         marks = self.marks(profile) if profile else Marks()
         return Owned(tuple(log), marks, self.questions(profile, log) if profile else (), tuple(gone), profile)
@@ -182,7 +185,7 @@ class Control:
     def _meaning(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
         return unit(embedder.embed(texts) - Topics(self._store, self._embedder).mean())
 
-    def _read(self, user: str, wish: Wish, profile: Profile | None, now: datetime) -> Edit:
+    def _read(self, user: str, wish: Wish, profile: Profile, now: datetime) -> Edit:
         """The wish as an entry of the log, checked."""
         edit = Edit(user, wish.kind, now, target=wish.target)
         if wish.kind is EditKind.ADD:
@@ -202,10 +205,10 @@ class Control:
             raise UsageError("the statement says that already")
         return replace(edit, text=text, polarity=side)
 
-    def _answer(self, edit: Edit, profile: Profile | None) -> Edit:
+    def _answer(self, edit: Edit, profile: Profile) -> Edit:
         log = self._store.edits(edit.user)
         known = last_will(log).deleted
-        asked = {q.edit for q in self.questions(profile, log)} if profile else set()
+        asked = {q.edit for q in self.questions(profile, log)}
         possible = known.keys() if edit.kind is EditKind.RESTORE else asked
         number = int(edit.target) if edit.target.isdecimal() else 0
         if number not in possible:
@@ -216,11 +219,11 @@ class Control:
         return replace(edit, was=known[number][0].was, polarity=known[number][0].polarity)
 
 
-def _about(edit: Edit, profile: Profile | None) -> Edit:
+def _about(edit: Edit, profile: Profile) -> Edit:
     """The edit with what its target says and stands on."""
-    theme = next((t for t in profile.themes if t.id == edit.target), None) if profile else None
-    statement = profile.statement(edit.target) if profile else None
-    if profile is None or (theme is None and statement is None):
+    theme = next((t for t in profile.themes if t.id == edit.target), None)
+    statement = profile.statement(edit.target)
+    if theme is None and statement is None:
         raise NotFoundError(
             f"{edit.target!r} is neither a statement nor a theme of {edit.user!r}",
             hint=f"`leitmotif themes {edit.user}` shows them with their ids",

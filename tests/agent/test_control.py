@@ -395,6 +395,22 @@ def test_an_erased_owner_leaves_no_edit(service: Service) -> None:
         edit(service, EditKind.ADD, text="old radio plays")
 
 
+def test_without_any_llm_the_sketch_can_be_corrected(tmp_path: Path, llm: FakeLLM) -> None:
+    llm.fail()
+    with make_service(tmp_path, llm) as service:
+        sketch = asyncio.run(service.recommend("ann", now=NOW, k=5)).profile
+        edit(service, EditKind.MUTE, theme_of(sketch, "noir").id)
+        edit(service, EditKind.DELETE, about(sketch, "space").id)
+        edit(service, EditKind.ADD, text="opera")
+        after = asyncio.run(service.recommend("ann", now=NOW, k=5))
+        assert not [r.item for r in after.recommendations if r.item.startswith("noir")]
+        assert "Likes opera" in says(after.profile)
+        assert not [s for s in after.profile.statements if any("space" in e for e in s.evidence)]
+        llm.heal()  # what was said of the sketch holds for the profile that takes its place
+        assert not [r for r in shown(service) if r.startswith("noir")]
+        assert "Likes opera" in says(build(service))
+
+
 def test_words_before_any_profile_are_kept_for_it(service: Service) -> None:
     assert edit(service, EditKind.ADD, text="opera").profile is None
     assert "Likes opera" in says(build(service))

@@ -19,7 +19,7 @@ from agent.serve import edits
 from agent.serve.edits import EditIn
 from agent.serve.limits import PAGE_HEADERS
 from agent.serve.web import live
-from agent.serve.web.page import render
+from agent.serve.web.page import Page, render
 from agent.service import Service
 
 FORM = "application/x-www-form-urlencoded"
@@ -50,5 +50,5 @@ async def submit(service: Service, request: Request, now: datetime) -> Response:
     return RedirectResponse(f"/?user={quote(user, safe='')}", 303)
 
 
-def _page(page: live.Page, status: int) -> HTMLResponse:
+def _page(page: Page, status: int) -> HTMLResponse:
     return HTMLResponse(render(page), status, headers=PAGE_HEADERS)

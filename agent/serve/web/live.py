@@ -33,7 +33,7 @@ async def page(service: Service, user: str | None, now: datetime, tried: Tried |
     events = service.store.events_by_id(user, {e for s in profile.statements for e in s.evidence})
     ids = {e.item for e in events.values() if e.item} | {r.item for r in found}
     view = UserView(profile, steps, found, service.store.items(ids), events)
-    owned = service.control.owned(user)
+    owned = service.control.owned(user, profile)
     marks = {mark.target: mark.mark for mark in edits.owned(user, owned).marks}
     hand = Hand(user, marks, owned.questions, *(tried or (None, None)))
     people, notice = _people(service, user), _notice(missing)
