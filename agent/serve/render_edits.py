@@ -26,7 +26,7 @@ def preview(out: PreviewOut) -> RenderableType:
 
 def owned(out: OwnedOut) -> RenderableType:
     """Questions first: they wait for an answer."""
-    parts: list[RenderableType] = [_question(q, out.user) for q in out.questions]
+    parts: list[RenderableType] = [question(q, out.user) for q in out.questions]
     if out.marks:
         table = _table("mark", "what", ">id")
         for mark in out.marks:
@@ -46,7 +46,8 @@ def owned(out: OwnedOut) -> RenderableType:
     return Group(*parts)
 
 
-def _question(q: QuestionOut, user: str) -> Text:
+def question(q: QuestionOut, user: str) -> Text:
+    """What only the owner can decide, and how they answer."""
     asked = f"You deleted “{q.was}”; since then {q.items} new things speak for “{q.text}”. Add it again?"
     return Text.assemble((asked, "bold"), f"  leitmotif edit answer {user} {q.edit} yes|no\n")
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
 from agent.serve.edits import MOST_TEXT, NOTE
@@ -79,6 +84,30 @@ def test_what_cannot_be_is_told_with_exit_code_2(profiled: Cli, arguments: tuple
     ran = profiled("edit", *arguments, "--json")
     assert ran.code == 2
     assert problem in ran.json["error"]
+
+
+def test_a_profile_that_asks_is_answered(profiled: Cli, cli_home: Path) -> None:
+    said, _ = first(profiled, "noir")
+    profiled("edit", "delete", "ann", said)
+    rows = [
+        {
+            "id": f"noir-new-{n}",
+            "title": f"Ice {n}",
+            "categories": ["film", "mystery", "crime"],
+            "tags": ["arctic", "detective"],
+        }
+        for n in range(3)
+    ]
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    rows += [{"user": "ann", "item": f"noir-new-{n}", "kind": "like", "at": soon.isoformat()} for n in range(3)]
+    file = cli_home / "more.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert profiled("ingest", file).code == 0
+    time.sleep(1.1)
+    assert "leitmotif edit answer ann 1 yes|no" in profiled("profile", "ann").out
+    assert profiled("edit", "list", "ann", "--json").json["questions"][0]["items"] == 3
+    assert profiled("edit", "answer", "ann", "1", "no").out.startswith("stays away")
+    assert profiled("edit", "list", "ann", "--json").json["questions"] == []
 
 
 def test_feedback_takes_the_impression_of_a_recommendation(profiled: Cli) -> None:
