@@ -98,6 +98,8 @@ class RecommendSettings(_Section):
     max_rise: int = Field(10, ge=0, description="places an item may rise on the LLM's word alone")
     diversity: float = Field(0.3, ge=0, le=1, description="MMR trade-off: 0 is relevance only")
     deadline_s: float = Field(60.0, gt=0, description="after this the prior answers, and says so")
+    explore: float = Field(0.0, ge=0, le=1, description="probability that chance chooses the last place; 0: never")
+    explore_seed: int | None = Field(None, description="of that chance; default: another one at each start")
 
 
 class Settings(BaseSettings):

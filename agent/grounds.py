@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from agent import guard
 from retrieval.features import features
@@ -20,6 +21,7 @@ NEAR = 0.3  # cosine of what a stranger said and an item; two unrelated texts ha
 MOST_AGAINST = 2  # dislikes that are told
 
 Acts = Sequence[tuple[Event, Item]]
+_fit_to_say = lru_cache(maxsize=100_000)(guard.fit_to_say)  # a pool asks the same of few features many times
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def _weight(event: Event) -> int:
 def _common(item: Item, acts: Acts) -> list[str]:
     """The features of `item` that every act's item has too and that may be said."""
     theirs = set[str].intersection(*(set(features(other)) for _, other in acts))
-    return [f for f in features(item) if f in theirs and guard.fit_to_say(f)]
+    return [f for f in features(item) if f in theirs and _fit_to_say(f)]
 
 
 def _first(shared: Collection[str], statement: Statement | None) -> tuple[str, ...]:
@@ -192,7 +194,7 @@ def _named(feature: str, said: Collection[str]) -> bool:
 
 def _told(item: Item, statement: Statement) -> tuple[str, ...]:
     """What an item has of the user's own words: features that these name, or else words of its title and text."""
-    own = [f for f in features(item) if guard.fit_to_say(f)]
+    own = [f for f in features(item) if _fit_to_say(f)]
     said = guard.stems([statement.facet])
     if named := [f for f in own if _named(f, said)]:
         return tuple(named[:FEATURES])

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from retrieval.features import DOMAINS
-from retrieval.records import Event, EventKind, Item, Polarity
+from retrieval.records import Event, EventKind, Item, Polarity, Theme
 from retrieval.trust import spoken, suspicion
 
 SAID = 3  # features named in a sentence; more reads like a list of tags
@@ -33,6 +33,7 @@ _DID = {
     EventKind.SHARE: "shared",
     EventKind.DISLIKE: "disliked",
     EventKind.HIDE: "hid",
+    EventKind.SKIP: "skipped",
 }
 
 
@@ -95,6 +96,13 @@ def portrait(likes: Sequence[str], dislikes: Sequence[str]) -> str:
     if dislikes:
         said.append(f"Stays away from {enumerate_words([lower(text) for text in dislikes[:3]])}.")
     return " ".join(said)
+
+
+def labels(themes: Sequence[Theme]) -> tuple[list[str], list[str]]:
+    """The names of the active likes and dislikes, each strongest first. What somebody is, is neither."""
+    tastes = [t for t in themes if t.active and not tells(t.summary)]
+    likes, dislikes = ([t.label for t in tastes if t.polarity is side] for side in Polarity)
+    return likes, dislikes
 
 
 def lower(text: str) -> str:

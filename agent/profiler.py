@@ -18,6 +18,7 @@ import numpy as np
 
 from agent import plain
 from agent.config import ProfileSettings
+from agent.edits import SAID_WEIGHT, edited
 from agent.evidence import Evidence, evidence_of, weighed
 from agent.gate import Crowd, Judge, admit, rests
 from agent.history import History
@@ -28,7 +29,6 @@ from retrieval.merge import contradicted, fold, horizon
 from retrieval.records import (
     Horizon,
     Origin,
-    Polarity,
     Profile,
     Segment,
     Source,
@@ -45,7 +45,6 @@ from retrieval.topics import Topics
 
 RELABEL_BELOW = 0.5  # a theme is named anew when less than this share of its evidence is what its name was made from
 SAME_DAY = timedelta(days=1)
-SAID_WEIGHT = 3  # what a user says of themselves counts like three events
 
 
 class Profiler:
@@ -96,7 +95,9 @@ class Profiler:
         themes, steps = evolve(user, known, self._clusters(statements, history), evidence, as_of, self._rules())
         themes, renamed = await self._name(themes, known, statements, evidence, history, as_of)
         profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=(*steps, *renamed))
+        profile, beaten = edited(self._store, profile, partial(self._meaning, user))
         portrait, origin = await self._portrait(profile, previous, history)
+        replaced = {old: beaten.get(new, new) for old, new in replaced.items()} | beaten
         return replace(profile, portrait=portrait, portrait_origin=origin), replaced
 
     def _keep(self, user: str, statements: Sequence[Statement], replaced: Mapping[str, str], as_of: datetime) -> None:
@@ -109,12 +110,13 @@ class Profiler:
             return
         self._store.save_statements(inferred)
         for old, new in replaced.items():
-            self._store.supersede(user, old, new)
+            self._store.supersede(user, old, new, as_of)
 
     def _unchanged(self, previous: Profile, seen: int, as_of: datetime) -> bool:
         said = [s for s in previous.statements if s.source is not Source.INFERRED]
-        same_day = as_of - previous.as_of < SAME_DAY
-        return previous.events_seen == seen and same_day and self._asserted(previous.user, as_of) == said
+        if as_of - previous.as_of >= SAME_DAY or self._store.edited_since(previous.user, previous.as_of):
+            return False
+        return previous.events_seen == seen and self._asserted(previous.user, as_of) == said
 
     def _history(self, user: str, as_of: datetime, seen: int) -> History:
         """The recent events. The window moves half its length at a time, so that segments do not shift with every event."""
@@ -178,7 +180,9 @@ class Profiler:
             raise failure  # only now, so that none is left at work behind our back
         made = {g.key: f for (g, _), f in zip(missing, fresh, strict=True) if not isinstance(f, BaseException)}
         found = {**known, **made}
-        return [replace(said, superseded_by=None) for g, _ in told if (said := found[g.key]) is not None]
+        return [
+            replace(said, superseded_by=None, superseded_at=None) for g, _ in told if (said := found[g.key]) is not None
+        ]
 
     def _settle(
         self, user: str, written: Sequence[Statement], history: History, as_of: datetime
@@ -206,7 +210,7 @@ class Profiler:
             return []
         meaning = self._meaning(lasting[0].user, [s.text for s in lasting])
         for row, statement in enumerate(lasting):
-            if statement.evidence:
+            if history.shown(statement):
                 meaning[row] += history.topic(statement)
         return clusters(lasting, unit(meaning), self._settings.theme_distance)
 
@@ -271,18 +275,11 @@ class Profiler:
         return replace(shown, features=found, queries=(*shown.queries, *said))
 
     async def _portrait(self, profile: Profile, previous: Profile | None, history: History) -> tuple[str, Origin]:
-        likes, dislikes = both_labels(profile.themes)
-        if previous and previous.portrait and (likes, dislikes) == both_labels(previous.themes):
+        likes, dislikes = plain.labels(profile.themes)
+        if previous and previous.portrait and (likes, dislikes) == plain.labels(previous.themes):
             return previous.portrait, previous.portrait_origin
         words = self._shown(profile.statements, history).features
         return await self._writer.portrait(profile.user, likes, dislikes, words)
-
-
-def both_labels(themes: Sequence[Theme]) -> tuple[list[str], list[str]]:
-    """The names of the active likes and dislikes, each strongest first. What somebody is, is neither."""
-    tastes = [t for t in themes if t.active and not plain.tells(t.summary)]
-    likes, dislikes = ([t.label for t in tastes if t.polarity is side] for side in Polarity)
-    return likes, dislikes
 
 
 def worth_writing(segments: Sequence[Segment], least: int) -> list[Segment]:

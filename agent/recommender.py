@@ -8,6 +8,7 @@ When the LLM is slow or away the prior answers, with reasons made from the data,
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,8 @@ from agent.explain import Explainer, from_data
 from agent.grounds import Grounds, grounds, of_acts, spared
 from agent.rerank import Reranker
 from agent.slate import Known, Slate, Slates
+from agent.steer import explored, steered
+from agent.will import Marks
 from retrieval.fusion import FusionWeights, bounded
 from retrieval.records import Candidate, Item, Profile, Recommendation
 from retrieval.signals import HISTORY, Signals
@@ -37,6 +40,7 @@ class Recommender:
         settings: RecommendSettings,
         weights: FusionWeights,
     ) -> None:
+        self._dice = random.Random(settings.explore_seed)  # noqa: S311  dice, not secrets
         self._store = store
         self.slates = slates
         self._reranker = reranker
@@ -53,33 +57,51 @@ class Recommender:
         query: str | None,
         explain: bool,
         now: datetime,
-        muted: frozenset[str],
+        marks: Marks,
     ) -> list[Recommendation]:
-        """At most `k` items the user has not touched, best first. `muted`: theme ids that must not propose anything."""
-        slate = self.slates.slate(profile, signals, k=k, query=query, now=now, muted=muted)
+        """At most `k` items the user has not touched, best first. `marks`: what its owner muted and boosted."""
+        slate = self.slates.slate(profile, signals, k=k, query=query, now=now, marks=marks)
         query = pii.mask(query) if query else None  # the search is done: neither the LLM nor a reason needs more
         known, wants, top, popularity = slate.known, slate.wants, slate.top, slate.wants.popularity
         items = self._store.items([c.item for c in top])
         until = asyncio.get_running_loop().time() + self._settings.deadline_s
-        recent = list(self._store.items(wants.history[::-1][:HISTORY]).values())
+        history = [i for i in wants.history[::-1] if i not in self.slates.muted_items(known, marks.silent)]
+        recent = list(self._store.items(history[:HISTORY]).values())
         weight = self._llm_weight(signals.people if wants.history and not query else 0)
         head = [items[c.item] for c in top[: self._settings.rerank]] if weight else []
-        scores, there = await self._llm_scores(profile, recent, head, query, until)
-        by_id = {c.item: c for c in top}
-        rise = self._settings.max_rise
-        order = bounded([c.item for c in top], scores, weight, rise, [c.prior for c in top])
+        heard = _heard(profile, marks)
+        scores, there = await self._llm_scores(heard, recent, head, query, until)
+        order = bounded([c.item for c in top], scores, weight, self._settings.max_rise, [c.prior for c in top])
+        order, chances = explored(self._steered(order, slate, marks, k), k, self._settings.explore, self._dice)
+        by_id, items = {c.item: c for c in slate.what_if.pool}, self._store.items(order)
+        by_id |= {c.item: c for c in top}
         degraded = ("rerank",) if head and not scores else ()
         found = [
-            _recommendation(place, by_id[i], scores, query is not None, degraded) for place, i in enumerate(order[:k])
+            replace(_recommendation(n, by_id[i], scores, query is not None, degraded), propensity=chance)
+            for n, (i, chance) in enumerate(zip(order, chances, strict=True))
         ]
-        why = self.speaks_for([items[i] for i in order[:k]], slate, muted, now)
-        found = [replace(r, theme=_theme_of(why.get(r.item), profile) or r.theme) for r in found]
+        why = self.speaks_for([items[i] for i in order], slate, marks.silent, now)
+        found = [replace(r, theme=_theme_of(why.get(r.item), profile) or _theme_in(heard, r.theme)) for r in found]
         if query:  # what is asked for is reason enough; what is known is named only where it speaks to the item
             why = {i: g for i, g in why.items() if g.shared}
         found = [from_data(r, why.get(r.item), popularity.get(r.item, 0), query) for r in found]
         found = [r if r.citations or query else self._unlike(r, items[r.item], known, popularity) for r in found]
         found = await self._phrased(profile.user, found, why, until) if explain and there else found
         return self._confirmed(profile.user, found, why, popularity, query)
+
+    def by_prior(
+        self, profile: Profile, signals: Signals, *, k: int, now: datetime, marks: Marks
+    ) -> tuple[list[str], Slate]:
+        """The first `k` items without the LLM's part and without exploring, and the slate that they are from."""
+        slate = self.slates.slate(profile, signals, k=k, query=None, now=now, marks=marks)
+        return self._steered([c.item for c in slate.top], slate, marks, k)[:k], slate
+
+    @staticmethod
+    def _steered(order: Sequence[str], slate: Slate, marks: Marks, k: int) -> list[str]:
+        """The order with what is boosted further up, from all of the pool."""
+        groups = [{i for i, said in slate.speaks.items() if said in group} for group in marks.boosted]
+        rest = (c.item for c in slate.what_if.pool)
+        return steered(list(dict.fromkeys([*order, *rest])), groups, k) if slate.speaks else list(order)
 
     def _confirmed(
         self,
@@ -138,23 +160,22 @@ class Recommender:
         return replace(rec, reason=reason, citations=(citation,))
 
     def speaks_for(
-        self, items: Sequence[Item], slate: Slate, muted: frozenset[str], now: datetime
+        self, items: Sequence[Item], slate: Slate, silent: frozenset[str], now: datetime
     ) -> dict[str, Grounds]:
         """Item id -> what speaks for it: a statement, or where none does, the acts alone."""
         falls = slate.what_if.of_each(slate.known.items)
-        found = {item.id: self.grounds(item, slate.known, falls[item.id], muted) for item in items}
+        found = {item.id: self.grounds(item, slate.known, falls[item.id], silent) for item in items}
         bare = [item for item in items if found[item.id] is None and not slate.wants.asked]
-        if bare and (acts := self.slates.acts(slate, now)):
+        if bare and (acts := self.slates.acts(slate, silent, now)):
             moved = slate.what_if.of_each(touched.id for _, touched in acts)
             found |= {item.id: of_acts(item, acts, moved[item.id]) for item in bare}
         return {item: why for item, why in found.items() if why is not None}
 
     def grounds(
-        self, item: Item, known: Known, falls: Mapping[str, float], muted: frozenset[str] = frozenset()
+        self, item: Item, known: Known, falls: Mapping[str, float], silent: frozenset[str] = frozenset()
     ) -> Grounds | None:
-        """What speaks for an item; nothing that a muted theme stands on. `falls`: see agent.grounds."""
+        """What speaks for an item; no `silent` statement. `falls`: see agent.grounds."""
         near = self.slates.nearness(item, known)
-        silent = {s for t in known.profile.themes if t.id in muted for s in t.statements}
         heard = replace(known.profile, statements=tuple(s for s in known.profile.statements if s.id not in silent))
         return grounds(item, heard, near, known.events, known.items, falls)
 
@@ -167,6 +188,15 @@ def _recommendation(
         parts["llm"] = scores[candidate.item]
     theme = None if asked else candidate.theme
     return Recommendation(candidate.item, place + 1, candidate.prior, parts, theme=theme, degraded=degraded)
+
+
+def _heard(profile: Profile, marks: Marks) -> Profile:
+    """The profile as a prompt may know it: without muted themes."""
+    return replace(profile, themes=tuple(t for t in profile.themes if not marks.silent.issuperset(t.statements)))
+
+
+def _theme_in(profile: Profile, theme: str | None) -> str | None:
+    return theme if any(t.id == theme for t in profile.themes) else None
 
 
 def _theme_of(why: Grounds | None, profile: Profile) -> str | None:

@@ -23,7 +23,9 @@ from weakref import WeakValueDictionary
 from agent import coldstart, pii
 from agent.batch import Progress, for_each
 from agent.config import Settings
+from agent.control import Control, known_user
 from agent.errors import LLMUnavailableError, NotFoundError, UsageError
+from agent.feedback import feedback, waiting
 from agent.fitting import Fitted, Lesson, fit, forget_weights
 from agent.gate import Tally
 from agent.llm import LLM
@@ -32,12 +34,12 @@ from agent.results import ColdStart, Counts, Failure, Recommended, Why, grounded
 from agent.typed import MOST_QUERY, typed
 from agent.weights import embedder_folder
 from agent.why import why_item
+from agent.will import Marks
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
-from retrieval.readers import ColumnMap, content_hash, read
-from retrieval.records import Event, EventKind, Item, Profile, ThemeEvent
+from retrieval.readers import ColumnMap, read
+from retrieval.records import Event, Item, Profile, ThemeEvent
 from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
 
-FEEDBACK = (EventKind.LIKE, EventKind.DISLIKE, EventKind.HIDE)
 STRANGER = ""  # no user has this id, so a stranger is never taken for somebody known
 
 
@@ -53,6 +55,8 @@ class Service:
         self._llm = llm or LLM(settings.llm)
         self._llm.log = self._calls.append
         self._parts: Parts | None = None
+        self.control = Control(store, embedder, self._up_to_date, self._building)
+        """What owners say of their profiles: edit, preview, owned."""
         self.tally = Tally()
         """What the gate refused and dropped since this service was opened."""
 
@@ -102,19 +106,10 @@ class Service:
         """Bring the index up to date with the catalogue, with progress. Reads do this by themselves, without."""
         self._up_to_date().index(progress)
 
-    def feedback(self, user: str, item: str, kind: str, *, now: datetime) -> Event:
-        """Record a like, dislike or hide. Marked when we had recommended the item, so that no echo is taken for a voice."""
-        if kind not in FEEDBACK:
-            raise UsageError(f"feedback is like, dislike or hide, not {kind!r}")
-        self._known_user(user)
-        if self.store.item(item) is None:
-            raise NotFoundError(f"unknown item {item!r}")
-        ours = self.store.was_recommended(user, item, before=now)
-        context = {"source": "feedback", "recommended": ours}
-        event = Event(id="", user=user, kind=EventKind(kind), at=now, item=item, context=context)
-        event = replace(event, id=content_hash(event))
-        self.store.ingest([event])
-        return event
+    def feedback(self, user: str, item: str, kind: str, *, now: datetime, impression: int | None = None) -> Event:
+        """Record a like, dislike, hide or skip, as an echo where we had recommended the item. See agent/feedback.py."""
+        known_user(self.store, user)
+        return feedback(self.store, user, item, kind, now=now, impression=impression)
 
     # What is known -------------------------------------------------------------------------------------------------
 
@@ -123,7 +118,7 @@ class Service:
 
         Raises NotFoundError, and LLMUnavailableError where something new has to be written and the LLM is away.
         """
-        self._known_user(user)
+        known_user(self.store, user)
         if as_of is not None and as_of > now:
             raise UsageError(f"as_of {as_of.isoformat()} is in the future")
         try:
@@ -147,7 +142,7 @@ class Service:
 
     def themes(self, user: str, *, as_of: datetime | None = None) -> tuple[Profile, list[ThemeEvent]]:
         """The profile that is stored (nothing is written) and the life of its themes so far. Raises NotFoundError."""
-        self._known_user(user)
+        known_user(self.store, user)
         profile = self.store.profile(user, as_of=as_of)
         if profile is None:
             raise NotFoundError(f"no profile of {user!r} yet", hint=f"run `leitmotif profile {user}`")
@@ -166,7 +161,9 @@ class Service:
         if item is None:
             raise NotFoundError(f"{target!r} is neither a statement of {user!r} nor an item")
         recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
-        return why_item(self.store, recommender, signals, profile, item, now=now, k=k, muted=self._muted(user))
+        return why_item(
+            self.store, recommender, signals, profile, item, now=now, k=k, marks=self.control.marks(profile)
+        )
 
     # What comes out ------------------------------------------------------------------------------------------------
 
@@ -177,21 +174,21 @@ class Service:
 
         Never waits for an LLM that is away: see `degraded` of each.
         """
-        self._known_user(user)
+        known_user(self.store, user)
         if k < 1 or k > 100:
             raise UsageError("k must be from 1 to 100")
         asked = typed(query or "", "the query", MOST_QUERY).replace("\n", " ") or None
         try:
             profile, missing = await self._profile_or_sketch(user, now)
-            muted = self._muted(user)
+            marks = self.control.marks(profile)
             recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
             found = await recommender.recommend(
-                profile, signals, k=k, query=asked, explain=explain, now=now, muted=muted
+                profile, signals, k=k, query=asked, explain=explain, now=now, marks=marks
             )
         finally:
             self._flush()
         found = [replace(r, degraded=(*missing, *r.degraded)) for r in found]
-        self.store.log_impressions(user, now, found, pii.mask(asked) if asked else None)
+        found = self.store.log_impressions(user, now, found, pii.mask(asked) if asked else None)
         return Recommended(profile, tuple(found))
 
     async def cold_start(self, text: str, *, now: datetime, k: int = 10, allow_sensitive: bool = False) -> ColdStart:
@@ -203,9 +200,7 @@ class Service:
             reading = await coldstart.read(text, STRANGER, now, self._llm, allow_sensitive=allow_sensitive)
             profile = coldstart.provisional(STRANGER, reading.statements, self._embedder, now)
             recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
-            found = await recommender.recommend(
-                profile, signals, k=k, query=None, explain=True, now=now, muted=frozenset()
-            )
+            found = await recommender.recommend(profile, signals, k=k, query=None, explain=True, now=now, marks=Marks())
         finally:
             self._flush()
         return ColdStart(profile, reading.ignored, tuple(found))
@@ -229,12 +224,12 @@ class Service:
 
     def export(self, user: str) -> dict[str, Any]:
         """Everything that is stored about a user, as JSON values by table."""
-        self._known_user(user)
+        known_user(self.store, user)
         return self.store.export_user(user)
 
     def forget(self, user: str) -> ForgetReport:
         """Erase a user: rows, derived texts and vectors. The item index never held anything of theirs."""
-        self._known_user(user)
+        known_user(self.store, user)
         self._flush()
         return self.store.forget_user(user)
 
@@ -265,19 +260,14 @@ class Service:
     async def _profile_or_sketch(self, user: str, now: datetime) -> tuple[Profile, tuple[str, ...]]:
         """The profile up to date; without an LLM the stored one, or a sketch from plain sentences, and what is missing."""
         parts = self._up_to_date()
+        stored = self.store.profile(user, as_of=now)
+        if stored is not None and waiting(self.store, stored, now):
+            return stored, ()
         try:
             async with asyncio.timeout(self.settings.recommend.deadline_s):
                 return await self._build(user, now, now), ()
         except (LLMUnavailableError, TimeoutError):
-            stored = self.store.profile(user, as_of=now)
             return (stored or await parts.sketcher.sketch(user, now)), ("profile",)
-
-    def _muted(self, user: str) -> frozenset[str]:
-        return frozenset(i for i, mark in self.store.theme_marks(user).items() if mark == "muted")
-
-    def _known_user(self, user: str) -> None:
-        if not self.store.has_user(user):
-            raise NotFoundError(f"unknown user {user!r}", hint="ingest their events, or use cold-start for a stranger")
 
     def _up_to_date(self) -> Parts:
         """The parts that belong to the catalogue as it is now, made anew when it has changed."""

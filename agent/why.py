@@ -15,7 +15,8 @@ from agent.recommender import Recommender
 from agent.results import Objection, Why, trace
 from agent.slate import Slate
 from agent.standing import Standing
-from retrieval.records import Item, Profile, Recommendation, Theme
+from agent.will import Marks
+from retrieval.records import Item, Profile, Recommendation
 from retrieval.signals import Signals
 from retrieval.store import Store
 
@@ -29,18 +30,17 @@ def why_item(
     *,
     now: datetime,
     k: int,
-    muted: frozenset[str],
+    marks: Marks,
 ) -> Why:
-    """The answer for one item, against the first `k` that would be recommended now. `muted`: theme ids."""
-    slate = recommender.slates.slate(profile, signals, k=k, query=None, now=now, muted=muted)
+    """The answer for one item, against the first `k` that would be recommended now."""
+    slate = recommender.slates.slate(profile, signals, k=k, query=None, now=now, marks=marks)
     ranked = recommender.slates.ranked_with(slate, item.id)
     slate = replace(slate, what_if=replace(slate.what_if, pool=ranked))
-    found = recommender.speaks_for([item], slate, muted, now).get(item.id)
-    falls = slate.what_if.of_each(slate.known.items)[item.id]
-    silent = _silent(profile, recommender.grounds(item, slate.known, falls), muted)
+    found = recommender.speaks_for([item], slate, marks.silent, now).get(item.id)
+    said = recommender.slates.speaks(slate.known, slate.what_if).get(item.id) if marks.silent else None
     chosen = [c.item for c in slate.top[:k]]
-    if silent is not None and item.id not in chosen and not (found and found.shared):
-        place = standing.muted(silent.label)
+    if said in marks.silent:
+        place = standing.muted(_name(profile, said))
     else:
         place = standing.standing(item.id, ranked, chosen, slate.what_if.weights, bool(found and found.shared))
     acts = [e for e in store.events(profile.user, until=now) if e.item == item.id]
@@ -66,9 +66,6 @@ def _objection(known: Against) -> Objection:
     return Objection(text, known.statement, known.shared, events, items)
 
 
-def _silent(profile: Profile, found: Grounds | None, muted: frozenset[str]) -> Theme | None:
-    """The muted theme that what speaks for an item belongs to."""
-    if found is None or found.statement is None:
-        return None
-    said = found.statement.id
-    return next((t for t in profile.themes if t.id in muted and said in t.statements), None)
+def _name(profile: Profile, said: str | None) -> str:
+    """The theme of a statement, by name."""
+    return next((t.label for t in profile.themes if said in t.statements), "")

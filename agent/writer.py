@@ -24,6 +24,7 @@ from agent.protocol import Answer
 from prompts import library
 from prompts.library import Prompt
 from prompts.outputs import ParagraphOut, SentenceOut, TasteOut
+from retrieval.echo import weighed_items
 from retrieval.merge import confidence, statement_id
 from retrieval.records import Horizon, Origin, Segment, Source, Statement
 
@@ -86,7 +87,7 @@ class Writer:
             horizon=Horizon.SHORT,
             source=Source.INFERRED,
             origin=origin,
-            confidence=confidence(len(evidence.items) or 1),
+            confidence=confidence(weighed_items(e for e in segment.events if e.item) or 1),
             prompt=self.prompt.ref,
             model=self.model,
             written_at=now,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.serve.commands.session import Home, Json, Session, column_map
+from eval.cli_control import control
 from eval.cli_reasons import explanations
 from eval.cli_robustness import robustness
 from eval.cli_sensitive import sensitive
@@ -183,6 +184,7 @@ def profiles(
     publish(session, found, out)
 
 
+app.command()(control)
 app.command()(explanations)
 app.command()(robustness)
 app.command()(sensitive)

@@ -22,6 +22,7 @@ from agent.gate import Tally
 from agent.grounds import CITED_ITEMS, Grounds, grounds
 from agent.parts import Parts
 from agent.slate import Known, Slate
+from agent.will import Marks
 from eval.cases import Case, Dataset
 from eval.reason_judge import Verdict, judge
 from eval.results import to_json
@@ -126,7 +127,7 @@ class Bench:
         for by_llm in (False, True) if written else (False,):
             worker = self._parts.profiler.build(case.user, now, now) if by_llm else None
             profile = await worker if worker else await self._parts.sketcher.sketch(case.user, now)
-            about = {"k": self._k, "query": None, "now": now, "muted": frozenset[str]()}
+            about = {"k": self._k, "query": None, "now": now, "marks": Marks()}
             found = await recommender.recommend(profile, signals, explain=by_llm, **about)  # type: ignore[arg-type]
             slate = recommender.slates.slate(profile, signals, **about)  # type: ignore[arg-type]
             answers = {"leitmotif_llm" if by_llm else "leitmotif": found}

@@ -220,6 +220,20 @@ EXPLANATIONS = (
 )
 
 
+CONTROL = (
+    column("themes", whole),
+    column("users", whole),
+    column("before", _known(lambda v: f"{v:.2f}"), "places before"),
+    column("after", _known(lambda v: f"{v:.2f}"), "after"),
+    column("reached", share, "as meant"),
+    column("worst", whole, "worst after"),
+    column("nearest_after", _known(lambda v: f"{v:.2f}"), "nearest, after"),
+    column("named_before", _known(lambda v: f"{v:.2f}"), "named, before"),
+    column("named_after", _known(lambda v: f"{v:.2f}"), "named, after"),
+    column("order_kept", share, "order of others kept"),
+)
+
+
 def _measure(key: str, form: str) -> Callable[[Figures], str]:
     """A share in percent, tokens as they are."""
     return lambda figures: _known(lambda v: f"{v * (1 if figures['unit'] == 'tokens' else 100):{form}}")(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeGuard
 
 from eval import report_tables as tables
@@ -174,22 +175,21 @@ def _sensitive(_: Document, attributes: Mapping[str, Figures]) -> Iterator[Part]
     yield Part("What profiles give away", text, (table("By attribute", tables.SENSITIVE, attributes, "attribute"),))
 
 
-def _robustness(_: Document, families: Mapping[str, Figures]) -> Iterator[Part]:
-    text = "How often hostile text reaches the top three, or what is stored."
-    yield Part("Attacks", text, (table("By family", tables.ROBUSTNESS, families, "family"),))
-
-
 def _explanations(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
     text = "How much further the score falls without what a reason cites than without as much at random; what is true."
     yield Part("Reasons", text, (table("Shares", tables.EXPLANATIONS, systems, "system"),))
 
 
-def _writing(_: Document, measures: Mapping[str, Figures]) -> Iterator[Part]:
-    yield Part("Written, before any check", "", (table("By group and task", tables.WRITING, measures, "measure"),))
+def _single(title: str, text: str, caption: str, columns: Any, first: str, _: Document, entries: Any) -> Iterator[Part]:
+    yield Part(title, text, (table(caption, columns, entries, first),))
 
 
-def _themes(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
-    yield Part("Themes that live", "", (table("Against planted truth", tables.THEMES, systems, "system"),))
+_robustness = partial(
+    _single, "Attacks", "How often hostile text gets through.", "By family", tables.ROBUSTNESS, "family"
+)
+_writing = partial(_single, "Written, before any check", "", "By group and task", tables.WRITING, "measure")
+_themes = partial(_single, "Themes that live", "", "Against planted truth", tables.THEMES, "system")
+_control = partial(_single, "What owners can do", "", "Places among the first k", tables.CONTROL, "edit")
 
 
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:
@@ -206,6 +206,7 @@ KINDS = {
     "sensitive": Kind("Sensitive: ", "attributes", "attribute", _sensitive, lambda _: tables.SENSITIVE),
     "robustness": Kind("Hostile text: ", "families", "family", _robustness, lambda _: tables.ROBUSTNESS),
     "explanations": Kind("Reasons: ", "systems", "system", _explanations, lambda _: tables.EXPLANATIONS),
+    "control": Kind("Control: ", "systems", "edit", _control, lambda _: tables.CONTROL),
     "writing": Kind("Writing: ", "measures", "measure", _writing, lambda _: tables.WRITING),
     "themes": Kind("Themes: ", "systems", "system", _themes, lambda _: tables.THEMES),
     "predictor": Kind("Profiles: ", "systems", "system", _predictor, lambda _: tables.PREDICTOR),
@@ -217,13 +218,9 @@ KINDS = {
 
 def _dots(entries: Mapping[str, Figures], look: Callable[[str], str]) -> Dots | None:
     """Those that have a figure and an interval."""
-    drawn = {name: figures for name, figures in entries.items() if _bounded(figures)}
+    drawn = {name: f for name, f in entries.items() if None not in (f.get("ndcg@10"), *(f.get("ci95") or (None,)))}
     marks = tuple(Mark(name, f["ndcg@10"], tuple(f["ci95"]), look(name)) for name, f in drawn.items())
     return Dots(marks, f"{NDCG}, with 95 % intervals") if marks else None
-
-
-def _bounded(figures: Figures) -> bool:
-    return None not in (figures.get("ndcg@10"), *(figures.get("ci95") or (None,)))
 
 
 def _pairs(pairs: Sequence[Figures]) -> Part:

@@ -27,8 +27,9 @@ def statement_id(user: str, polarity: Polarity, text: str, evidence: Sequence[st
     return "s-" + hashlib.sha256(parts.encode()).hexdigest()[:12]
 
 
-def confidence(items: int) -> float:
-    """How sure evidence of so many distinct items makes us, in [0, 1): Laplace's rule with a prior of two failures."""
+def confidence(items: float) -> float:
+    """How sure evidence of so many distinct items makes us, in [0, 1): Laplace's rule with a prior of two failures. Echoes
+    count for less than one (retrieval/echo.py)."""
     return items / (items + 2)
 
 

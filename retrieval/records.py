@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     HIDE = "hide"
     SHARE = "share"
     SEARCH = "search"
+    SKIP = "skip"
 
 
 class Polarity(StrEnum):
@@ -61,6 +62,20 @@ class ThemeEventKind(StrEnum):
     FADED = "faded"
     REVIVED = "revived"
     RENAMED = "renamed"
+
+
+class EditKind(StrEnum):
+    """What an owner wants of their profile. RESTORE and REFUSE answer whether to bring back what was deleted."""
+
+    ADD = "add"
+    REWORD = "reword"
+    DELETE = "delete"
+    MUTE = "mute"
+    PIN = "pin"
+    BOOST = "boost"
+    CLEAR = "clear"
+    RESTORE = "restore"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +141,7 @@ class Statement:
     written_at: datetime
     segment: str = ""
     superseded_by: str | None = None
+    superseded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +175,40 @@ class ThemeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What the owner of a profile said about it: one entry of a log that only grows, `number` 1, 2, ... for each user.
+
+    `target`: the id of a statement or (`of_theme`) a theme; of RESTORE and REFUSE the number of the deletion; "" of ADD.
+    `was`, `polarity`, `statements` and `evidence` (event ids): what the target said and stood on then, because ids change when
+    evidence grows. `text`: the owner's words.
+    """
+
+    user: str
+    kind: EditKind
+    at: datetime
+    number: int = 0
+    target: str = ""
+    of_theme: bool = False
+    was: str = ""
+    polarity: Polarity = Polarity.LIKE
+    statements: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Shall what was deleted come back? `edit`: the number of the deletion; `text`: what `items` new items speak for."""
+
+    edit: int
+    was: str
+    text: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """A user's statements and themes as of a moment."""
+    """A user's statements and themes as of a moment. `questions`: what only the owner can decide."""
 
     user: str
     as_of: datetime
@@ -171,6 +219,7 @@ class Profile:
     portrait_origin: Origin = Origin.FALLBACK
     theme_events: tuple[ThemeEvent, ...] = ()
     events_seen: int = 0
+    questions: tuple[Question, ...] = ()
 
     def statement(self, statement_id: str) -> Statement | None:
         return next((s for s in self.statements if s.id == statement_id), None)
@@ -198,6 +247,8 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
+    """`propensity`: the probability with which the item was put at this rank; `impression`: under which it was logged."""
+
     item: str
     rank: int
     score: float
@@ -207,6 +258,8 @@ class Recommendation:
     citations: tuple[Citation, ...] = ()
     theme: str | None = None
     degraded: tuple[str, ...] = ()
+    propensity: float = 1.0
+    impression: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

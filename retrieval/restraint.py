@@ -60,8 +60,13 @@ def restrain(
     names = {name for candidate in top for name in candidate.channels}
     channels = {name: np.array([c.channels.get(name, np.nan) for c in top]) for name in names}
     rows = restrained(np.array([c.prior for c in top]), prior({**channels, **unseen}, weights, asked=False))
-    found: list[Candidate] = []
-    for row in rows:
-        most = found[-1].prior if found else np.inf
-        found.append(replace(top[row], prior=min(top[row].prior, most)))
-    return found
+    return falling([top[row] for row in rows])
+
+
+def falling(found: Sequence[Candidate]) -> list[Candidate]:
+    """The same in the same order, with priors that never rise."""
+    kept: list[Candidate] = []
+    for candidate in found:
+        most = kept[-1].prior if kept else np.inf
+        kept.append(replace(candidate, prior=min(candidate.prior, most)))
+    return kept

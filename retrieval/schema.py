@@ -21,10 +21,10 @@ from sqlalchemy import (
     Text,
 )
 
-from retrieval.records import EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
+from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
 from retrieval.tables.columns import ID, Floats, Json, Strings, UtcTime, Word
 
-VERSION = "0001"
+VERSION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -85,6 +85,7 @@ statements = Table(
     Column("written_at", UtcTime, nullable=False),
     Column("segment", Text, nullable=False),
     Column("superseded_by", ID),
+    Column("superseded_at", UtcTime),
 )
 
 # What the writer said about a segment; a NULL statement means that it abstained, which is worth remembering too.
@@ -163,14 +164,35 @@ theme_events = Table(
     _of_profile(),
 )
 
-# What the user wants of a theme: more of it whatever happens, or nothing more.
-theme_marks = Table(
-    "theme_marks",
+# What only the owner can decide, asked by a version of the profile.
+questions = Table(
+    "questions",
     metadata,
     Column("user", ID, primary_key=True),
-    Column("theme", ID, primary_key=True),
-    Column("mark", Text, nullable=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("edit", Integer, nullable=False),
+    Column("was", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("items", Integer, nullable=False),
+    _of_profile(),
+)
+
+# What owners said about their profiles. Rows are only ever added; `number` counts from 1 for each user.
+edits = Table(
+    "edits",
+    metadata,
+    Column("user", ID, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Word(EditKind), nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("target", ID, nullable=False),
+    Column("of_theme", Boolean, nullable=False),
+    Column("was", Text, nullable=False),
+    Column("polarity", Word(Polarity), nullable=False),
+    Column("statements", Strings, nullable=False),
+    Column("evidence", Strings, nullable=False),
+    Column("text", Text, nullable=False),
 )
 
 # `owner` is the user whose text it is, or "" for the catalogue; the same text may belong to several.

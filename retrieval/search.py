@@ -50,6 +50,7 @@ class Wants:
     `theme_vectors`: theme id -> (m, dim) unit vectors to search with, its medoids say; the centroid where absent.
     `theme_texts`: theme id -> words for BM25, the medoid statement say. `query_vector` is (dim,), `query` its text.
     `popularity`: item id -> how many people took it. `fresh`: item ids, newest first. `exclude`: never proposed.
+    `against`: (m, dim) what counts like a disliked theme, for now.
     """
 
     themes: Sequence[Theme] = ()
@@ -61,6 +62,7 @@ class Wants:
     popularity: Mapping[str, float] = field(default_factory=dict)
     fresh: Sequence[str] = ()
     exclude: frozenset[str] = frozenset()
+    against: Vectors | None = None
 
     @property
     def asked(self) -> bool:
@@ -149,8 +151,9 @@ def _channels(wants: Wants, ids: list[str], rows: Vectors, lexical: Lexical | No
     channels: dict[str, NDArray[np.floating]] = {}
     if wants.query_vector is not None:
         channels["query"] = _nearest(rows, np.atleast_2d(wants.query_vector))
-    if dislikes := wants.active(Polarity.DISLIKE):
-        channels["dislike"] = _nearest(rows, np.concatenate([wants.vectors(theme) for theme in dislikes]))
+    disliked = [wants.vectors(theme) for theme in wants.active(Polarity.DISLIKE)]
+    if disliked := [*disliked, *([] if wants.against is None else [wants.against])]:
+        channels["dislike"] = _nearest(rows, np.concatenate(disliked))
     words = _word_scores(wants, lexical)
     if words is not None and lexical is not None:
         at = lexical.rows(ids)

@@ -21,6 +21,7 @@ LIKED_FROM = 3.5  # stars of five; MovieLens' usual cut for "liked"
 DISLIKED_TO = 2.5
 _FOR = frozenset({EventKind.LIKE, EventKind.SHARE})
 _AGAINST = frozenset({EventKind.DISLIKE, EventKind.HIDE})
+_SILENT = frozenset({EventKind.RATE, EventKind.SKIP})  # without a verdict they show no interest, as a look does
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class _Open:
 
 
 def verdict(event: Event) -> Polarity | None:
-    """What an act says by itself: like, dislike, or nothing (a look, a middling rating)."""
+    """What an act says by itself: like, dislike, or nothing (a look, a middling rating, a skip)."""
     if event.kind in _AGAINST:
         return Polarity.DISLIKE
     if event.kind in _FOR:
@@ -58,13 +59,13 @@ def polarities(events: Sequence[Event]) -> list[Polarity | None]:
     """What each event says, in the light of the user's verdicts on the same item; `events` in time order.
 
     A look, a search or a purchase shows interest, unless the next verdict on the item is a dislike: who opens a film, hides
-    it and goes has not liked it. Later verdicts come before earlier ones. None: a middling rating says nothing.
+    it and goes has not liked it. Later verdicts come before earlier ones. None: a middling rating, a skip.
     """
     next_verdict: dict[str, Polarity] = {}
     says: list[Polarity | None] = []
     for event in reversed(events):
         own = verdict(event)
-        if own is None and event.kind is not EventKind.RATE:
+        if own is None and event.kind not in _SILENT:
             own = next_verdict.get(event.item or "", Polarity.LIKE)
         elif own is not None and event.item is not None:
             next_verdict[event.item] = own

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from retrieval.tables.catalogue import Catalogue, content_hash
 from retrieval.tables.database import BusyError, ConflictError, ErasedError, StoreError
+from retrieval.tables.edits import Edits
 from retrieval.tables.events import Events
 from retrieval.tables.ingest import Ingest, IngestSummary
 from retrieval.tables.ledger import Ledger, LLMCall, LLMTotals
 from retrieval.tables.meta import Meta
 from retrieval.tables.privacy import ForgetReport, Privacy
-from retrieval.tables.profiles import Profiles, ProfileVersion, ThemeMark
+from retrieval.tables.profiles import Profiles, ProfileVersion
 from retrieval.tables.statements import Statements
 from retrieval.tables.upgrade import Upgrade
 from retrieval.tables.vectors import Vectors
@@ -33,12 +34,11 @@ __all__ = [
     "ProfileVersion",
     "Store",
     "StoreError",
-    "ThemeMark",
     "content_hash",
 ]
 
 
-class Store(Ingest, Catalogue, Events, Statements, Profiles, Vectors, Ledger, Meta, Privacy, Upgrade):
+class Store(Ingest, Catalogue, Events, Statements, Profiles, Edits, Vectors, Ledger, Meta, Privacy, Upgrade):
     """All of it behind one object. `url` is a SQLAlchemy URL; a SQLite file is created where there is none."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = 60.0) -> None:

@@ -23,12 +23,12 @@ from starlette.concurrency import run_in_threadpool
 from agent.coldstart import MOST_CHARS
 from agent.config import Settings
 from agent.errors import NotFoundError
-from agent.serve import health, present, reasons, rows, schemas
+from agent.serve import edits, health, present, reasons, rows, schemas
 from agent.serve.examples import describe, documented
 from agent.serve.incoming import In
 from agent.serve.limits import LOOPBACK, PAGE_HEADERS, Limits
 from agent.serve.problems import install
-from agent.serve.web import live
+from agent.serve.web import editing, live
 from agent.serve.web.page import render
 from agent.service import Service
 from agent.typed import MOST_QUERY
@@ -53,7 +53,8 @@ class FeedbackIn(In):
     """What a user says of an item."""
 
     item: str = Field(min_length=1, description="item id")
-    kind: Literal["like", "dislike", "hide"]
+    kind: Literal["like", "dislike", "hide", "skip"]
+    impression: int | None = Field(None, ge=1, description="the impression of the recommendation that it answers")
 
 
 def create_app(
@@ -162,8 +163,27 @@ async def post_cold_start(service: Open, now: Now, body: ColdStartIn) -> schemas
 
 @router.post("/v1/users/{user:path}/feedback", tags=["recommend"], **describe("feedback"))
 async def post_feedback(service: Open, now: Now, user: User, body: FeedbackIn) -> schemas.FeedbackOut:
-    """Record a like, a dislike or a hide."""
-    return present.feedback(service.feedback(user, body.item, body.kind, now=now))
+    """Record a like, a dislike, a hide or a skip. It counts at the next recommendation, and no LLM is asked for that."""
+    found = service.feedback(user, body.item, body.kind, now=now, impression=body.impression)
+    return present.feedback(found)
+
+
+@router.get("/v1/users/{user:path}/edits", tags=["control"], **describe("edits"))
+async def get_edits(service: Open, user: User) -> edits.OwnedOut:
+    """What the owner said about their profile so far, what holds of it, and what only they can decide."""
+    return edits.owned(user, service.control.owned(user))
+
+
+@router.post("/v1/users/{user:path}/edits", tags=["control"], **describe("edit"))
+async def post_edit(service: Open, now: Now, user: User, body: edits.EditIn) -> edits.EditedOut:
+    """Add, reword, delete, mute, pin, boost or clear a statement or theme, or answer a question. It beats any inference."""
+    return edits.edited(await service.control.edit(user, edits.wish(body), now=now))
+
+
+@router.post("/v1/users/{user:path}/edits/preview", tags=["control"], **describe("preview"))
+async def post_preview(service: Open, now: Now, user: User, body: edits.EditIn, k: Many = 10) -> edits.PreviewOut:
+    """Which recommendations an edit would lift, sink, bring or take, without the LLM's part. Nothing is stored."""
+    return edits.preview(service, await service.control.preview(user, edits.wish(body), now=now, k=k))
 
 
 @router.get("/v1/users/{user:path}/export", tags=["rights"], **describe("export"))
@@ -191,6 +211,12 @@ async def get_ready(service: Open, response: Response) -> health.ReadyOut:
     found = await health.ready(service)
     response.status_code = 503 if found.state == "failed" else 200
     return found
+
+
+@router.post("/edits", include_in_schema=False)
+async def post_form(service: Open, now: Now, request: Request) -> Response:
+    """The forms of the page."""
+    return await editing.submit(service, request, now)
 
 
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)

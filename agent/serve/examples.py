@@ -12,9 +12,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from agent.serve import health, reasons, rows, schemas
+from agent.serve import edits, health, reasons, rows, schemas
 from agent.serve.problems import MEDIA_TYPE, Problem
-from retrieval.records import EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
+from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
 
 FIRST, LAST = datetime(2026, 8, 24, 19, 30, tzinfo=UTC), datetime(2026, 10, 31, 8, 5, tzinfo=UTC)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -76,6 +76,26 @@ RECOMMENDATION = schemas.RecommendationOut(
     theme_label=THEME.label,
     degraded=[],
 )
+MUTED = edits.EditOut(
+    number=1,
+    kind=EditKind.MUTE,
+    at=NOW,
+    target=THEME.id,
+    of_theme=True,
+    was=THEME.label,
+    polarity=Polarity.LIKE,
+    text="",
+)
+ADDED = edits.EditOut(
+    number=2,
+    kind=EditKind.ADD,
+    at=NOW,
+    target="",
+    of_theme=False,
+    was="",
+    polarity=Polarity.LIKE,
+    text="Likes old radio plays",
+)
 ACT = schemas.EventOut(
     id="e-1", user="mara", kind=EventKind.RATE, at=LAST, item="book-026", value=5, text="Finally, a crust.", context={}
 )
@@ -85,7 +105,9 @@ REQUESTS: Mapping[str, Any] = {
     "items": [ITEM],
     "events": [EVENT],
     "cold_start": {"text": "I love slow-burn mysteries set in cold places, and I can't stand gore.", "k": 5},
-    "feedback": {"item": "course-011", "kind": "like"},
+    "feedback": {"item": "course-011", "kind": "like", "impression": 7},
+    "edit": {"kind": "mute", "target": THEME.id},
+    "preview": {"kind": "add", "text": "old radio plays"},
 }
 ANSWERS: Mapping[str, schemas.Out] = {
     "items": rows.RowsOut(
@@ -133,6 +155,32 @@ ANSWERS: Mapping[str, schemas.Out] = {
         against=[],
         standing=None,
     ),
+    "edits": edits.OwnedOut(
+        user="mara",
+        edits=[MUTED],
+        marks=[edits.MarkOut(target=THEME.id, mark="muted", words=THEME.label)],
+        questions=[],
+        superseded=[],
+    ),
+    "edit": edits.EditedOut(edit=MUTED, message="muted: Fermentation and sourdough", profile=None),
+    "preview": edits.PreviewOut(
+        edit=ADDED,
+        k=1,
+        note=edits.NOTE,
+        moves=[
+            edits.MoveOut(
+                item="podcast-003", title="The Air Waves", theme="Old radio plays", before=None, after=1, change="new"
+            ),
+            edits.MoveOut(
+                item="course-011",
+                title="Sourdough Without Fear",
+                theme=THEME.label,
+                before=1,
+                after=None,
+                change="gone",
+            ),
+        ],
+    ),
     "export": schemas.ExportOut(user="mara", tables={"events": [EVENT]}),
     "forget": schemas.ForgetOut(user="mara", rows={"events": 80, "statements": 6}, scrubbed=True),
     "health": health.HealthOut(),
@@ -149,7 +197,18 @@ PROBLEMS: Mapping[int, tuple[str, str]] = {
     422: ("invalid_input", "query.k: Input should be less than or equal to 100"),
     503: ("llm_unavailable", "the LLM server cannot be reached"),
 }
-_KNOWN_USER = ("profile", "themes", "recommendations", "feedback", "why", "export", "forget")
+_KNOWN_USER = (
+    "profile",
+    "themes",
+    "recommendations",
+    "feedback",
+    "edits",
+    "edit",
+    "preview",
+    "why",
+    "export",
+    "forget",
+)
 _NO_INPUT = ("health", "ready")
 
 

@@ -68,6 +68,8 @@ def recommendation(rec: Recommendation, items: Mapping[str, Item], profile: Prof
         theme=rec.theme,
         theme_label=theme.label if theme else None,
         degraded=list(rec.degraded),
+        propensity=rec.propensity,
+        impression=rec.impression,
     )
 
 

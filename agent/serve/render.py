@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from agent.serve.commands.reports import DemoOut, ExcerptOut, ProfilesOut
 from agent.serve.reasons import WhyOut
+from agent.serve.render_edits import question
 from agent.serve.schemas import (
     CitationOut,
     ColdStartOut,
@@ -53,6 +54,7 @@ def profile(out: ProfileOut) -> RenderableType:
     head = Text(f"{out.user}, as of {_day(out.as_of)} (version {out.version}, {out.events_seen} events)", style="bold")
     parts: list[RenderableType] = [head]
     parts += [out.portrait] if out.portrait else []
+    parts += [question(q, out.user) for q in out.questions]
     parts += ["", _theme_table(out.themes), "", _statement_table(out.statements)] if out.statements else [_NOTHING]
     return Group(*parts)
 

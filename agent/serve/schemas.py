@@ -81,6 +81,7 @@ class StatementOut(Out):
     model: str = Field(description="the LLM; empty when none wrote it")
     written_at: Moment
     superseded_by: str | None = Field(description="the id of the statement that took its place")
+    superseded_at: Moment | None = Field(None, description="when it did")
 
 
 class ThemeOut(Out):
@@ -108,6 +109,15 @@ class ThemeEventOut(Out):
     detail: str
 
 
+class QuestionOut(Out):
+    """Shall what the owner deleted come back? Answer with `edit answer`, or with an edit of the kind restore or refuse."""
+
+    edit: int = Field(description="number of the deletion")
+    was: str = Field(description="what was deleted")
+    text: str = Field(description="what new acts speak for")
+    items: int = Field(description="distinct new items that speak for it, our own recommendations left out")
+
+
 class ProfileOut(Out):
     """A user's statements and themes as of a moment."""
 
@@ -120,6 +130,7 @@ class ProfileOut(Out):
     statements: list[StatementOut]
     themes: list[ThemeOut]
     theme_events: list[ThemeEventOut] = Field(description="the steps that this version added")
+    questions: list[QuestionOut] = Field([], description="what only the owner can decide")
 
 
 class ThemesOut(Out):
@@ -157,6 +168,10 @@ class RecommendationOut(Out):
     theme: str | None = Field(description="id of the theme it serves")
     theme_label: str | None
     degraded: list[str] = Field(description="what was missing: profile, rerank, explain; empty when all went well")
+    propensity: float = Field(1.0, description="the probability with which it was put at this rank")
+    impression: int | None = Field(
+        None, description="id of this showing, to send back with feedback; none for strangers"
+    )
 
 
 class RecommendationsOut(Out):

@@ -68,34 +68,27 @@ class Ledger(Database):
         return LLMTotals(**sums, by_prompt=by_prompt)
 
     def log_impressions(
-        self,
-        user: str,
-        at: datetime,
-        recommendations: Sequence[Recommendation],
-        query: str | None = None,
-        propensities: Sequence[float] | None = None,
-    ) -> None:
-        """Remember what was shown, for off-policy evaluation. `propensities` are the probabilities with which the policy
-        put these items there; 1 each if it was deterministic. Raises ErasedError."""
-        chances = propensities if propensities is not None else [1.0] * len(recommendations)
-        rows = [
-            row_of(impressions, shown, user=user, at=at, propensity=chance, query=query, id=None)
-            for shown, chance in zip(recommendations, chances, strict=True)
-        ]
+        self, user: str, at: datetime, recommendations: Sequence[Recommendation], query: str | None = None
+    ) -> list[Recommendation]:
+        """Remember what was shown, where and with which propensity, for off-policy evaluation; each comes back with the id of
+        its impression. Raises ErasedError."""
+        rows = [row_of(impressions, shown, user=user, at=at, query=query, id=None) for shown in recommendations]
         for row in rows:
             del row["id"]  # the database counts
         with self._write() as conn:
             refuse_erased(conn, user)
-            if rows:
-                conn.execute(insert(impressions), rows)
+            if not rows:
+                return []
+            made = conn.execute(insert(impressions).returning(impressions.c.id, sort_by_parameter_order=True), rows)
+            return [replace(r, impression=i) for r, i in zip(recommendations, made.scalars(), strict=True)]
 
-    def was_recommended(self, user: str, item: str, *, before: datetime | None = None) -> bool:
-        """Did we show the item to the user (at or before a moment)? Then an event with it is partly our own doing."""
-        query = select(impressions.c.id).where(impressions.c.user == user, impressions.c.item == item)
-        if before is not None:
-            query = query.where(impressions.c.at <= before)
+    def impression(self, user: str, item: str, *, before: datetime, id: int | None = None) -> int | None:  # noqa: A002
+        """The latest time (or that one) that we showed the item to the user at or before a moment: then an event with it is
+        partly our own doing. None where we never did."""
+        mine = (impressions.c.user == user, impressions.c.item == item, impressions.c.at <= before)
+        query = select(func.max(impressions.c.id)).where(*mine)
         with self._read() as conn:
-            return conn.execute(query.limit(1)).first() is not None
+            return conn.execute(query if id is None else query.where(impressions.c.id == id)).scalar()
 
 
 def _outcome(word: str) -> Any:

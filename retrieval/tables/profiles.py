@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
-from sqlalchemy import Connection, Row, Table, and_, delete, func, insert, select
+from sqlalchemy import Connection, Row, Table, and_, func, insert, select
 
-from retrieval.records import Profile, Statement, Theme, ThemeEvent
-from retrieval.schema import profile_statements, profiles, statements, theme_events, theme_marks, themes
+from retrieval.records import Profile, Question, Statement, Theme, ThemeEvent
+from retrieval.schema import profile_statements, profiles, questions, statements, theme_events, themes
 from retrieval.tables.database import ConflictError, Database, chunks, columns, row_of
 from retrieval.tables.meta import refuse_erased
-
-ThemeMark = Literal["muted", "pinned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +69,6 @@ class Profiles(Database):
         with self._read() as conn:
             return _history(conn, user)
 
-    def mark_theme(self, user: str, theme: str, mark: ThemeMark | None, at: datetime) -> None:
-        """Mute or pin a theme, or (None) neither. Kept apart from the versions: it is the user's word, not ours."""
-        mine = and_(theme_marks.c.user == user, theme_marks.c.theme == theme)
-        with self._write() as conn:
-            refuse_erased(conn, user)
-            conn.execute(delete(theme_marks).where(mine))
-            if mark is not None:
-                conn.execute(insert(theme_marks), [{"user": user, "theme": theme, "mark": mark, "at": at}])
-
-    def theme_marks(self, user: str) -> dict[str, ThemeMark]:
-        """theme id -> "muted" or "pinned", for the themes that have a mark."""
-        query = select(theme_marks.c.theme, theme_marks.c.mark).where(theme_marks.c.user == user)
-        with self._read() as conn:
-            return {row.theme: row.mark for row in conn.execute(query)}
-
 
 def _newest(conn: Connection, user: str) -> int:
     return conn.execute(select(func.max(profiles.c.version)).where(profiles.c.user == user)).scalar() or 0
@@ -108,6 +90,7 @@ def _insert(conn: Connection, profile: Profile) -> None:
         profile_statements: [{**same, "position": n, "statement": s.id} for n, s in enumerate(profile.statements)],
         themes: [row_of(themes, theme, **same, position=n) for n, theme in enumerate(profile.themes)],
         theme_events: [row_of(theme_events, e, **same, position=n) for n, e in enumerate(profile.theme_events)],
+        questions: [row_of(questions, q, **same, position=n) for n, q in enumerate(profile.questions)],
     }
     for table, values in rows.items():
         if values:
@@ -131,6 +114,7 @@ def _load(conn: Connection, user: str, version: int) -> Profile:
         ),
         themes=tuple(Theme(**found._mapping) for found in _rows(conn, themes, Theme, user, version)),
         theme_events=tuple(ThemeEvent(**f._mapping) for f in _rows(conn, theme_events, ThemeEvent, user, version)),
+        questions=tuple(Question(**f._mapping) for f in _rows(conn, questions, Question, user, version)),
     )
 
 

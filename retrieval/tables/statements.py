@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, not_, select, update
 
 from retrieval.records import Statement
-from retrieval.schema import profile_statements, segments, statements
+from retrieval.schema import segments, statements
 from retrieval.tables.database import Database, chunks, columns, row_of, upsert
 from retrieval.tables.meta import refuse_erased
 
@@ -75,18 +75,10 @@ class Statements(Database):
             refuse_erased(conn, user)
             upsert(conn, segments, [{**same, "key": key, "statement": answer} for key, answer in answers.items()])
 
-    def supersede(self, user: str, old_id: str, new_id: str) -> bool:
-        """The new statement takes the place of the old one, which stays as history. False if there is no old one."""
-        mine = and_(statements.c.user == user, statements.c.id == old_id)
+    def supersede(self, user: str, old_id: str, new_id: str, at: datetime) -> bool:
+        """The new statement takes the place of the old one, which stays as history. False if there is none, or it is so."""
+        is_so = and_(statements.c.superseded_by.is_not(None), statements.c.superseded_by == new_id)
+        mine = and_(statements.c.user == user, statements.c.id == old_id, not_(is_so))
         with self._write() as conn:
-            return conn.execute(update(statements).where(mine).values(superseded_by=new_id)).rowcount > 0
-
-    def delete_statement(self, user: str, statement_id: str) -> bool:
-        """Remove a statement everywhere; its segments count as abstained, so it is not written again. False if unknown."""
-        mine = and_(statements.c.user == user, statements.c.id == statement_id)
-        in_profile = and_(profile_statements.c.user == user, profile_statements.c.statement == statement_id)
-        of_segment = and_(segments.c.user == user, segments.c.statement == statement_id)
-        with self._write() as conn:
-            conn.execute(delete(profile_statements).where(in_profile))
-            conn.execute(update(segments).where(of_segment).values(statement=None))
-            return conn.execute(delete(statements).where(mine)).rowcount > 0
+            done = update(statements).where(mine).values(superseded_by=new_id, superseded_at=at)
+            return conn.execute(done).rowcount > 0

@@ -10,6 +10,7 @@ import pytest
 from agent.counterfactual import Counterfactual
 from agent.recommender import Slate
 from agent.service import Service
+from agent.will import Marks
 from retrieval.ranker import prior
 from tests.fakes import NOW
 
@@ -17,7 +18,7 @@ from tests.fakes import NOW
 def slate(service: Service, query: str | None = None) -> Slate:
     profile = asyncio.run(service.profile("ann", now=NOW))
     recommender, signals = service._up_to_date().warm(NOW)
-    return recommender.slates.slate(profile, signals, k=5, query=query, now=NOW, muted=frozenset())
+    return recommender.slates.slate(profile, signals, k=5, query=query, now=NOW, marks=Marks())
 
 
 @pytest.mark.parametrize("query", [None, "jazz piano"])

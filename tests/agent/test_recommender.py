@@ -14,7 +14,7 @@ from agent.fitting import weights_file
 from agent.service import Service
 from prompts import library
 from retrieval.fusion import load_weights
-from retrieval.records import Event, EventKind, Item, Origin, Recommendation
+from retrieval.records import Edit, EditKind, Event, EventKind, Item, Origin, Recommendation
 from retrieval.signals import CHANNELS
 from tests.fakes import NOW, FakeLLM, act, catalogue, make_service, people
 
@@ -94,7 +94,7 @@ def test_a_question_of_nothing_is_no_question(service: Service) -> None:
 def test_a_muted_theme_proposes_nothing(service: Service) -> None:
     profile = asyncio.run(service.profile("ann", now=NOW))
     noir = next(t for t in profile.themes if "mystery" in t.label.lower() or "crime" in t.label.lower())
-    service.store.mark_theme("ann", noir.id, "muted", NOW)
+    service.store.save_edit(Edit("ann", EditKind.MUTE, NOW, target=noir.id, of_theme=True))
     first = found(service, k=3)
     assert first[0].item.startswith("bread-")
     assert noir.id not in {r.theme for r in first[:1]}
@@ -177,11 +177,13 @@ def test_what_was_looked_at_and_then_disliked_is_no_history(tmp_path: Path) -> N
         assert "taste" not in found(service, "max", k=1)[0].parts
 
 
-def test_a_muted_theme_takes_its_items_out_of_the_history(service: Service) -> None:
+def test_whoever_mutes_everything_is_shown_nothing_that_it_speaks_for(service: Service) -> None:
     profile = asyncio.run(service.profile("ann", now=NOW))
     for theme in profile.themes:
-        service.store.mark_theme("ann", theme.id, "muted", NOW)
-    assert all("taste" not in r.parts for r in found(service, "ann", k=3))
+        service.store.save_edit(Edit("ann", EditKind.MUTE, NOW, target=theme.id, of_theme=True))
+    answers = found(service, "ann", k=25)
+    assert not {r.item.partition("-")[0] for r in answers} & {"noir", "bread"}
+    assert all(r.citations == () and r.theme is None for r in answers)
 
 
 def test_the_model_cannot_lift_an_item_beyond_the_bound(tmp_path: Path) -> None:

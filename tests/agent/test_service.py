@@ -17,7 +17,7 @@ from agent.results import Failure, Recommended, Why
 from agent.service import Service
 from agent.standing import LACKS
 from retrieval.embed import text_hash
-from retrieval.records import Event, EventKind, Origin, Polarity, Profile, Recommendation
+from retrieval.records import Edit, EditKind, Event, EventKind, Origin, Polarity, Profile, Recommendation
 from retrieval.store import ErasedError
 from tests.fakes import DAY, NOW, FakeLLM, act, catalogue, make_service, people
 
@@ -305,7 +305,7 @@ def test_why_not_an_item_of_a_muted_theme_names_the_theme(service: Service) -> N
     profile = profile_of(service)
     for theme in profile.themes:
         if any("noir" in e for s in theme.statements for e in (profile.statement(s) or profile.statements[0]).evidence):
-            service.store.mark_theme("ann", theme.id, "muted", NOW)
+            service.store.save_edit(Edit("ann", EditKind.MUTE, NOW, target=theme.id, of_theme=True))
     why = why_of(service, "noir-course-1", k=2)
     assert why.standing is not None
     assert why.standing.outcome == "muted"
@@ -469,14 +469,14 @@ def test_an_export_holds_everything_and_is_json(service: Service) -> None:
     profile = profile_of(service)
     recommended = found(service, k=3, query="something cold")
     service.feedback("ann", recommended[0].item, "like", now=NOW)
-    service.store.mark_theme("ann", profile.themes[0].id, "pinned", NOW)
+    service.store.save_edit(Edit("ann", EditKind.PIN, NOW, target=profile.themes[0].id, of_theme=True))
     exported = json.loads(json.dumps(service.export("ann")))
     assert len(exported["events"]) == 10
     assert {row["id"] for row in exported["statements"]} == {s.id for s in profile.statements}
     assert {row["label"] for row in exported["themes"]} == {t.label for t in profile.themes}
     assert [row["portrait"] for row in exported["profiles"]] == [profile.portrait]
     assert [row["query"] for row in exported["impressions"]] == ["something cold"] * 3
-    assert exported["theme_marks"]
+    assert [row["kind"] for row in exported["edits"]] == ["pin"]
     assert exported["llm_calls"]
     assert "bob" not in json.dumps(exported)
 

@@ -248,12 +248,20 @@ def test_llm_calls_add_up_and_by_prompt(store: Store) -> None:
 
 
 def test_what_was_shown_is_remembered(store: Store) -> None:
-    shown = [Recommendation("i0", 1, 0.9, {}), Recommendation("i1", 2, 0.4, {}, reason_origin=Origin.MODEL)]
-    store.log_impressions("u", T0, shown, "something new", propensities=[0.5, 0.25])
-    assert store.was_recommended("u", "i1")
-    assert not store.was_recommended("v", "i1")
-    assert not store.was_recommended("u", "i1", before=T0 - timedelta(seconds=1))
-    assert [row["propensity"] for row in store.export_user("u")["impressions"]] == [0.5, 0.25]
+    shown = [
+        Recommendation("i0", 1, 0.9, {}),
+        Recommendation("i1", 2, 0.4, {}, reason_origin=Origin.MODEL, propensity=0.25),
+    ]
+    first, second = (r.impression for r in store.log_impressions("u", T0, shown, "something new"))
+    assert store.impression("u", "i1", before=T0) == second
+    assert store.impression("v", "i1", before=T0) is None
+    assert store.impression("u", "i1", before=T0 - timedelta(seconds=1)) is None
+    assert store.impression("u", "i1", before=T0, id=first) is None
+    rows = store.export_user("u")["impressions"]
+    assert [(row["id"], row["rank"], row["score"], row["propensity"]) for row in rows] == [
+        (first, 1, 0.9, 1.0),
+        (second, 2, 0.4, 0.25),
+    ]
 
 
 def test_two_threads_may_write_at_once(store: Store) -> None:

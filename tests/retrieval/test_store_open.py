@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine
 
+from retrieval.records import EditKind
 from retrieval.store import BusyError, Store, StoreError
 from retrieval.tables import upgrade
 
@@ -78,6 +81,22 @@ def test_a_migration_that_fails_leaves_nothing_and_is_made_up_for(
     assert _execute(tmp_path / "x.db", "SELECT name FROM sqlite_master") == []
     with Store(address) as store:
         assert store.users() == []
+
+
+def test_a_store_of_the_first_schema_opens_and_keeps_its_marks(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(upgrade.MIGRATIONS))
+    with engine.begin() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        marks = [("u", "t2", "pinned", 7), ("u", "t1", "muted", 5), ("v", "t1", "muted", 6)]
+        conn.exec_driver_sql("INSERT INTO theme_marks VALUES (?, ?, ?, ?)", marks)
+    engine.dispose()
+    with Store(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        found = [(e.number, e.kind, e.target, e.of_theme) for e in store.edits("u")]
+        assert found == [(1, EditKind.MUTE, "t1", True), (2, EditKind.PIN, "t2", True)]
+        assert [e.number for e in store.edits("v")] == [1]
 
 
 def test_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:

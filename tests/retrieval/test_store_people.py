@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import func, select
 
 from retrieval.records import (
+    Edit,
+    EditKind,
     Event,
     EventKind,
     Horizon,
@@ -20,6 +22,7 @@ from retrieval.records import (
     Origin,
     Polarity,
     Profile,
+    Question,
     Recommendation,
     Source,
     Statement,
@@ -63,7 +66,8 @@ def profile(user: str = "u", *names: str, as_of: datetime = T0) -> Profile:
     centroid = tuple(VECTOR.tolist())
     theme = Theme("t1", user, "Noir", f"Dark films {CANARY}", Polarity.LIKE, names, names[0], centroid, 2.5, -0.25)
     born = ThemeEvent("t1", ThemeEventKind.BORN, as_of, ("t0",), "first seen")
-    return Profile(user, as_of, 0, held, (theme,), "A portrait", Origin.MODEL, (born,), 12)
+    asked = Question(1, CANARY, CANARY, 3)
+    return Profile(user, as_of, 0, held, (theme,), "A portrait", Origin.MODEL, (born,), 12, (asked,))
 
 
 @pytest.fixture
@@ -82,17 +86,21 @@ def fill(store: Store, user: str) -> None:
     store.log_impressions(user, T0, [Recommendation("i", 1, 0.5, {})], CANARY)
     store.log_llm_calls([LLMCall(f"c-{user}", T0, "p@1", "ff", "m", "score", user, 1, 1, 0, 0.1, 1, "ok")])
     store.put_vectors("m", user, {"h": VECTOR})
-    store.mark_theme(user, "t1", "pinned", T0)
+    store.save_edit(Edit(user, EditKind.PIN, T0, target="t1", was=CANARY, text=CANARY))
 
 
 def test_statements_are_saved_changed_and_superseded(store: Store) -> None:
     store.save_statements([statement("a"), statement("b"), statement("a", "v")])
     store.save_statements([statement("a", confidence=0.9)])
     assert store.statements("u") == [statement("a", confidence=0.9), statement("b")]
-    assert store.supersede("u", "a", "b")
-    assert not store.supersede("u", "nope", "b")
+    assert store.supersede("u", "a", "b", T0)
+    assert not store.supersede("u", "a", "b", T0 + DAY)  # since T0
+    assert not store.supersede("u", "nope", "b", T0)
     assert [s.id for s in store.statements("u")] == ["b"]
-    assert [s.superseded_by for s in store.statements("u", include_superseded=True)] == ["b", None]
+    assert [(s.superseded_by, s.superseded_at) for s in store.statements("u", include_superseded=True)] == [
+        ("b", T0),
+        (None, None),
+    ]
     assert store.statements("v") == [statement("a", "v")]
 
 
@@ -108,14 +116,36 @@ def test_a_segment_is_remembered_for_its_prompt_and_model_even_when_nothing_was_
 def test_a_deleted_statement_leaves_its_profiles_and_is_not_written_again(store: Store) -> None:
     store.save_statements([statement("a"), statement("b")])
     store.save_profile(profile("u", "a", "b"), 0)
-    assert store.delete_statement("u", "a")
-    assert not store.delete_statement("u", "a")
+    store.save_edit(Edit("u", EditKind.DELETE, T0, target="a", statements=("a",)))
     saved = store.profile("u")
     assert saved is not None
     assert [s.id for s in saved.statements] == ["b"]
+    assert [t.summary for t in saved.themes] == [""]
     assert store.statement_by_segment("u", ["seg-a"], "write@1", "m") == {"seg-a": None}
     with pytest.raises(ConflictError, match="deleted meanwhile"):
         store.save_profile(profile("u", "a", "b"), 1)
+    store.save_edit(Edit("u", EditKind.RESTORE, T0, target="1"))
+    assert store.statement_by_segment("u", ["seg-a"], "write@1", "m") == {}  # it may be read again
+
+
+def test_a_deleted_theme_leaves_every_version_and_its_history(store: Store) -> None:
+    store.save_statements([statement("a")])
+    for version in range(2):
+        store.save_profile(profile("u", "a"), version)
+    store.save_edit(Edit("u", EditKind.DELETE, T0, target="t1", of_theme=True, statements=("a",)))
+    assert store.theme_events("u") == []
+    assert [store.export_user("u")[table] for table in ("themes", "theme_events", "statements")] == [[], [], []]
+    assert len(store.export_user("u")["profiles"]) == 2
+
+
+def test_edits_are_numbered_for_each_user_and_only_added(store: Store) -> None:
+    for user, kind in (("u", EditKind.MUTE), ("v", EditKind.PIN), ("u", EditKind.CLEAR)):
+        store.save_edit(Edit(user, kind, T0, target="t1", number=99))
+    assert [(e.number, e.kind) for e in store.edits("u")] == [(1, EditKind.MUTE), (2, EditKind.CLEAR)]
+    assert [e.number for e in store.edits("v")] == [1]
+    assert store.edited_since("u", T0 - DAY)
+    assert not store.edited_since("u", T0)
+    assert not store.edited_since("w", T0 - DAY)
 
 
 def test_a_profile_comes_back_as_it_was_saved(store: Store) -> None:
@@ -149,15 +179,6 @@ def test_theme_events_are_history_and_told_once(store: Store) -> None:
     second = store.save_profile(replace(first, theme_events=(*first.theme_events, grew)), 1)
     assert second.theme_events == (grew,)
     assert [e.kind for e in store.theme_events("u")] == [ThemeEventKind.BORN, ThemeEventKind.GREW]
-
-
-def test_a_theme_can_be_muted_pinned_and_neither(store: Store) -> None:
-    store.mark_theme("u", "t1", "muted", T0)
-    store.mark_theme("u", "t2", "muted", T0)
-    store.mark_theme("u", "t1", "pinned", T0)
-    store.mark_theme("u", "t2", None, T0)
-    assert store.theme_marks("u") == {"t1": "pinned"}
-    assert store.theme_marks("v") == {}
 
 
 def test_only_one_of_two_writers_of_a_profile_wins(store: Store) -> None:
@@ -228,7 +249,7 @@ def test_an_erased_user_does_not_come_back(store: Store) -> None:
         lambda: store.save_profile(Profile("u", T0, 0), 0),
         lambda: store.put_vectors("m", "u", {"h": VECTOR}),
         lambda: store.log_impressions("u", T0, shown),
-        lambda: store.mark_theme("u", "t1", "muted", T0),
+        lambda: store.save_edit(Edit("u", EditKind.MUTE, T0, target="t1")),
     ):
         with pytest.raises(ErasedError):
             write()

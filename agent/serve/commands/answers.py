@@ -80,20 +80,25 @@ def feedback(
     ctx: typer.Context,
     user: Who,
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
-    kind: Annotated[Literal["like", "dislike", "hide"], typer.Argument(help="What they think of it.")],
+    kind: Annotated[Literal["like", "dislike", "hide", "skip"], typer.Argument(help="What they think of it.")],
+    impression: Annotated[
+        int | None, typer.Option("--impression", metavar="ID", min=1, help="Of the recommendation [the last of it].")
+    ] = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Record what a user thinks of an item.
 
-    The next `leitmotif profile` takes it up.
+    It counts at the next `leitmotif recommend`, and no LLM is asked for that. What was recommended before counts less as
+    evidence, because it is partly our own echo.
 
     \b
     Example: leitmotif feedback ann film-003 like
+             leitmotif feedback ann film-007 skip --impression 12
     """
     from agent.serve import present
 
     session = Session(ctx, as_json, home)
     with session.service() as service:
-        out = present.feedback(service.feedback(user, item, kind, now=datetime.now(UTC)))
+        out = present.feedback(service.feedback(user, item, kind, now=datetime.now(UTC), impression=impression))
     session.show(out, render.feedback(out))

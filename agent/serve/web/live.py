@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import quote
 
-from agent.serve.web.page import Link, Page, UserView
+from agent.serve import edits
+from agent.serve.edits import EditIn, PreviewOut
+from agent.serve.web.page import Hand, Link, Page, UserView
 from agent.service import Service
 
+Tried = tuple[PreviewOut, EditIn]
 SHOWN = 8  # recommendations on the page
 MOST_PEOPLE = 200  # in the list; anybody else is reached by address
 
 
-async def page(service: Service, user: str | None, now: datetime) -> Page:
-    """The list of people, and `user` with profile and recommendations. Raises NotFoundError for an unknown user.
+async def page(service: Service, user: str | None, now: datetime, tried: Tried | None = None) -> Page:
+    """The list of people, and `user` with profile, recommendations and forms to correct them; `tried`: an edit that is only to
+    be shown. Raises NotFoundError for an unknown user.
 
     Looking at a person brings their profile up to date, as every recommendation does; without an LLM the page shows what
     is stored and says so.
@@ -29,7 +33,11 @@ async def page(service: Service, user: str | None, now: datetime) -> Page:
     events = service.store.events_by_id(user, {e for s in profile.statements for e in s.evidence})
     ids = {e.item for e in events.values() if e.item} | {r.item for r in found}
     view = UserView(profile, steps, found, service.store.items(ids), events)
-    return Page("Interests", now, figures, (view,), people=_people(service, user), notice=_notice(missing))
+    owned = service.control.owned(user, profile)
+    marks = {mark.target: mark.mark for mark in edits.owned(user, owned).marks}
+    hand = Hand(user, marks, owned.questions, *(tried or (None, None)))
+    people, notice = _people(service, user), _notice(missing)
+    return Page("Interests", now, figures, (view,), people=people, notice=notice, hand=hand)
 
 
 def _people(service: Service, current: str | None) -> tuple[Link, ...]:

@@ -17,8 +17,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.results import ColdStart
+from agent.serve.edits import EditIn, PreviewOut
 from agent.serve.web import view
-from retrieval.records import Event, Item, Profile, Recommendation, ThemeEvent
+from retrieval.records import Event, Item, Profile, Question, Recommendation, ThemeEvent
 
 HERE = Path(__file__).parent / "templates"
 
@@ -53,9 +54,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Hand:
+    """What makes the page of one person one that they can correct. `marks`: statement or theme id -> "muted", say; `tried`: an
+    edit that was only shown, and what was asked for."""
+
+    user: str
+    marks: Mapping[str, str]
+    questions: Sequence[Question] = ()
+    tried: PreviewOut | None = None
+    asked: EditIn | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """`people` are links to other pages; without any, the page itself switches between its users. `notice` is shown on top,
-    `lead` under the title."""
+    `lead` under the title. `hand`: with it, there are forms."""
 
     title: str
     generated_at: datetime
@@ -65,6 +78,7 @@ class Page:
     people: tuple[Link, ...] = ()
     lead: str = ""
     notice: str = ""
+    hand: Hand | None = None
 
 
 def render(page: Page) -> str:
@@ -76,7 +90,7 @@ def render(page: Page) -> str:
     return (
         _environment()
         .get_template("page.html.j2")
-        .render(page=page, people=people, stranger=_stranger(page.cold_start), links=page.people)
+        .render(page=page, people=people, stranger=_stranger(page.cold_start), links=page.people, hand=page.hand)
     )
 
 

@@ -57,9 +57,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A statement. `anchor` is its id in the document."""
+    """A statement. `anchor` is its id in the document, `target` its own."""
 
     anchor: str
+    target: str
     text: str
     polarity: Polarity
     notes: tuple[str, ...]
@@ -69,9 +70,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A theme and its statements; `colour` is that of its band in the picture."""
+    """A theme and its statements; `colour` is that of its band in the picture, `target` its id ("" for what is in none)."""
 
     anchor: str
+    target: str
     label: str
     colour: str | None
     polarity: Polarity | None
@@ -168,6 +170,7 @@ def groups(anchor: str, profile: Profile, items: Mapping[str, Item], events: Map
     found = [
         Group(
             anchor=f"{anchor}-t{n}",
+            target=theme.id,
             label=theme.label,
             colour=palette[theme.id],
             polarity=theme.polarity,
@@ -181,7 +184,7 @@ def groups(anchor: str, profile: Profile, items: Mapping[str, Item], events: Map
     homed = {i for theme in profile.themes for i in theme.statements}
     rest = tuple(said[s.id] for s in profile.statements if s.id not in homed)
     if rest:
-        found.append(Group(f"{anchor}-rest", "Besides", None, None, (), True, rest))
+        found.append(Group(f"{anchor}-rest", "", "Besides", None, None, (), True, rest))
     return tuple(g for g in found if g.statements)
 
 
@@ -222,6 +225,7 @@ def _said(anchor: str, statement: Statement, items: Mapping[str, Item], events: 
     notes = [WORDS_ORIGIN[statement.origin], WORDS_HORIZON[statement.horizon], _span(statement)]
     return Said(
         anchor=anchor,
+        target=statement.id,
         text=statement.text,
         polarity=statement.polarity,
         notes=tuple([*notes, "superseded"] if statement.superseded_by else notes),

@@ -192,6 +192,57 @@ def test_cold_start_asks_for_consent(api: TestClient) -> None:
     assert allowed["ignored"] == []
 
 
+def edit(api: TestClient, user: str = "ann", address: str = "edits", **body: Any) -> Any:
+    return api.post(f"/v1/users/{user}/{address}", json=body)
+
+
+def test_an_owner_corrects_their_profile(api: TestClient) -> None:
+    theme = api.get("/v1/users/ann/profile").json()["themes"][0]
+    added = edit(api, kind="add", text="old radio plays").json()
+    assert "Likes old radio plays" in {s["text"] for s in added["profile"]["statements"]}
+    assert edit(api, kind="mute", target=theme["id"]).json()["message"] == f"muted: {theme['label']}"
+    body = api.get("/v1/users/ann/edits").json()
+    assert [e["kind"] for e in body["edits"]] == ["add", "mute"]
+    assert body["marks"] == [{"target": theme["id"], "mark": "muted", "words": theme["label"]}]
+    assert "evidence" not in body["edits"][1]
+    shown = api.get("/v1/users/ann/recommendations").json()["items"]
+    assert theme["id"] not in {r["theme"] for r in shown}
+
+
+def test_a_preview_shows_both_lists_and_changes_nothing(api: TestClient) -> None:
+    before = api.get("/v1/users/ann/profile").json()
+    body = edit(api, address="edits/preview?k=3", kind="mute", target=before["themes"][0]["id"]).json()
+    assert [m["after"] for m in body["moves"] if m["after"]] == [1, 2, 3]
+    assert sorted(m["before"] for m in body["moves"] if m["before"]) == [1, 2, 3]
+    assert "LLM" in body["note"]
+    assert api.get("/v1/users/ann/profile").json() == before
+    assert api.get("/v1/users/ann/edits").json()["edits"] == []
+
+
+def test_edits_that_cannot_be_are_problems(api: TestClient) -> None:
+    api.get("/v1/users/ann/profile")
+    bobs = api.get("/v1/users/bob/profile").json()["themes"][0]["id"]
+    problem(edit(api, "nobody", kind="add", text="jazz"), 404, "not_found")
+    problem(edit(api, kind="mute", target=bobs), 404, "not_found")
+    problem(edit(api, kind="add", text="<script>alert(1)</script>"), 422, "bad_request")
+    assert "religion" in problem(edit(api, kind="add", text="I'm Muslim"), 422, "bad_request").detail
+    assert edit(api, kind="add", text="I'm Muslim", allow_sensitive=True).status_code == 200
+    problem(edit(api, kind="add", text="x" * 500), 422, "invalid_input")
+    problem(edit(api, kind="love", target="t"), 422, "invalid_input")
+    problem(edit(api, address="edits/preview?k=0", kind="add", text="jazz"), 422, "invalid_input")
+    problem(api.get("/v1/users/nobody/edits"), 404, "not_found")
+
+
+def test_feedback_names_its_impression(api: TestClient) -> None:
+    first, second = api.get("/v1/users/ann/recommendations", params={"k": 2}).json()["items"]
+    assert first["impression"] != second["impression"]
+    said = {"item": first["item"], "kind": "skip", "impression": first["impression"]}
+    assert api.post("/v1/users/ann/feedback", json=said).json()["event"]["context"]["impression"] == first["impression"]
+    wrong = {**said, "impression": second["impression"]}
+    problem(api.post("/v1/users/ann/feedback", json=wrong), 404, "not_found")
+    problem(api.post("/v1/users/bob/feedback", json=said), 404, "not_found")
+
+
 def test_feedback_is_stored_and_marked_as_an_echo(api: TestClient) -> None:
     first = api.get("/v1/users/ann/recommendations", params={"k": 1}).json()["items"][0]["item"]
     api.app.state.clock = lambda: NOW.replace(hour=13)  # type: ignore[attr-defined]
@@ -339,7 +390,7 @@ def test_openapi_examples_fit_their_schemas(api: TestClient) -> None:
                 schema = {**content["schema"], "components": spec["components"]}
                 Draft202012Validator(schema).validate(content["example"])
                 seen += 1
-    assert len(spec["paths"]) == 12
+    assert len(spec["paths"]) == 14
     assert seen > 30
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from agent.results import ColdStart
-from agent.serve import incoming, present, schemas
+from agent.serve import edits, incoming, present, schemas
 from agent.service import Service
 from retrieval import records
 from retrieval.records import (
@@ -49,6 +49,8 @@ PAIRS = [
     (schemas.ThemeOut, records.Theme, {"user", "centroid"}),
     (schemas.ThemeEventOut, records.ThemeEvent, set()),
     (schemas.ProfileOut, records.Profile, set()),
+    (schemas.QuestionOut, records.Question, set()),
+    (edits.EditOut, records.Edit, {"user", "statements", "evidence"}),
     (schemas.RefusalOut, records.Refusal, set()),
 ]
 
