@@ -98,6 +98,13 @@ class RecommendSettings(_Section):
     max_rise: int = Field(10, ge=0, description="places an item may rise on the LLM's word alone")
     diversity: float = Field(0.3, ge=0, le=1, description="MMR trade-off: 0 is relevance only")
     deadline_s: float = Field(60.0, gt=0, description="after this the prior answers, and says so")
+    community: float = Field(
+        0.0, ge=0, description="weight of what people chose who describe themselves alike, for strangers; 0 is off"
+    )
+
+
+class CommunitySettings(_Section):
+    least: int = Field(5, ge=2, description="people below whom a community is neither stored, shown nor used")
 
 
 class Settings(BaseSettings):
@@ -114,6 +121,7 @@ class Settings(BaseSettings):
     embed: EmbedSettings = EmbedSettings()
     profile: ProfileSettings = ProfileSettings()
     recommend: RecommendSettings = RecommendSettings()
+    communities: CommunitySettings = CommunitySettings()
 
     @model_validator(mode="before")
     @classmethod

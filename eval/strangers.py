@@ -232,8 +232,16 @@ class _Ours:
         reading = await coldstart.read(stranger.description, stranger.user, stranger.at, self.llm)
         profile = coldstart.provisional(stranger.user, reading.statements, self.embedder, stranger.at)
         texts = {theme.id: theme.summary for theme in profile.themes}
-        wants = search.Wants(themes=profile.themes, theme_texts=texts, popularity=popularity)
-        ranked = search.score(wants, stranger.candidates, self.known.index, self.known.lexical, weights=self.weights)
+        said = [theme.centroid for theme in profile.themes if theme.polarity is Polarity.LIKE]
+        wants = search.Wants(
+            profile.themes,
+            theme_texts=texts,
+            popularity=popularity,
+            said=np.array(said, dtype=np.float32) if said else None,
+        )
+        signals = self.known.signals if popularity else None
+        weights = self.weights.among(len(self.known.dataset.train))
+        ranked = search.score(wants, stranger.candidates, self.known.index, self.known.lexical, signals, weights)
         prior = {candidate.item: candidate.prior for candidate in ranked}
         return np.array([prior[item] for item in stranger.candidates])
 

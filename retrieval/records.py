@@ -63,6 +63,14 @@ class ThemeEventKind(StrEnum):
     RENAMED = "renamed"
 
 
+class Reply(StrEnum):
+    """What somebody answers when asked whether they like a thing."""
+
+    YES = "yes"
+    NO = "no"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     id: str

@@ -11,6 +11,7 @@ fails. The methods are in `retrieval/tables`, one file a concern; nothing else i
 from __future__ import annotations
 
 from retrieval.tables.catalogue import Catalogue, content_hash
+from retrieval.tables.communities import Community, Crowd, CrowdCount, Replied
 from retrieval.tables.database import BusyError, ConflictError, ErasedError, StoreError
 from retrieval.tables.events import Events
 from retrieval.tables.ingest import Ingest, IngestSummary
@@ -24,13 +25,16 @@ from retrieval.tables.vectors import Vectors
 
 __all__ = [
     "BusyError",
+    "Community",
     "ConflictError",
+    "CrowdCount",
     "ErasedError",
     "ForgetReport",
     "IngestSummary",
     "LLMCall",
     "LLMTotals",
     "ProfileVersion",
+    "Replied",
     "Store",
     "StoreError",
     "ThemeMark",
@@ -38,7 +42,7 @@ __all__ = [
 ]
 
 
-class Store(Ingest, Catalogue, Events, Statements, Profiles, Vectors, Ledger, Meta, Privacy, Upgrade):
+class Store(Ingest, Catalogue, Events, Statements, Profiles, Vectors, Ledger, Crowd, Meta, Privacy, Upgrade):
     """All of it behind one object. `url` is a SQLAlchemy URL; a SQLite file is created where there is none."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = 60.0) -> None:
