@@ -65,7 +65,11 @@ class Asking:
         self._crowds = crowds
 
     def question(self, user: str) -> Question | None:
-        """What to ask a known user, from their stored profile, their own statements and what they answered before."""
+        """What to ask a known user, from their stored profile, their own statements and what they answered before.
+
+        Raises NotFoundError.
+        """
+        self._known_user(user)
         return self._best(self._of(user))
 
     async def question_for(self, text: str, now: datetime) -> tuple[Question | None, Reading]:
@@ -79,8 +83,9 @@ class Asking:
     def answer(self, user: str, community: int, reply: Reply, now: datetime) -> Statement | None:
         """Record an answer; the statement that it makes, None for a skip. A later answer takes the place of an earlier one.
 
-        Raises NotFoundError for a community that is not shown.
+        Raises NotFoundError for an unknown user and for a community that is not shown.
         """
+        self._known_user(user)
         asked = next((c for c in self._crowds.communities() if c.id == community), None)
         if asked is None:
             raise NotFoundError(f"no community {community}", hint="`leitmotif ask USER` says which one to answer")
@@ -94,6 +99,10 @@ class Asking:
             self._store.save_statements([said])
         self._store.save_reply(Replied(user, community, asked.label, reply, now))
         return said
+
+    def _known_user(self, user: str) -> None:
+        if not self._store.has_user(user):
+            raise NotFoundError(f"unknown user {user!r}", hint="ingest their events, or ask a stranger")
 
     def _of(self, user: str) -> _Known:
         replies = self._store.replies(user)

@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from agent.serve import edge
-from agent.serve.commands import answers, data, machine, people, tuning
+from agent.serve.commands import answers, crowds, data, machine, people, tuning
 from agent.serve.commands.session import Given, Home, Json
 
 app = typer.Typer(
@@ -34,6 +34,9 @@ app.command()(answers.recommend)
 app.command("cold-start")(answers.cold_start)
 app.command()(people.why)
 app.command()(answers.feedback)
+app.add_typer(crowds.communities, name="communities")
+app.command()(crowds.ask)
+app.command()(crowds.answer)
 app.command()(data.export)
 app.command()(data.forget)
 app.command()(machine.serve)

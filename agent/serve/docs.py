@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from typer import Context
 from typer.main import get_command
 
-from agent.serve import reasons, schemas
+from agent.serve import communities, reasons, schemas
 from agent.serve.cli import app
 from agent.serve.commands import reports
 
@@ -50,6 +50,10 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "cold-start": schemas.ColdStartOut,
     "why": reasons.WhyOut,
     "feedback": schemas.FeedbackOut,
+    "communities build, list": communities.CommunitiesOut,
+    "communities show": communities.CommunityOut,
+    "ask": communities.AskOut,
+    "answer": communities.AnswerOut,
     "export": schemas.ExportOut,
     "forget": schemas.ForgetOut,
     "serve": reports.ServeOut,
