@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -97,38 +97,38 @@ class Crowds:
         shown = (c for c in self._store.communities() if c.members >= self.least)
         return sorted(shown, key=lambda c: (-c.members, c.id))
 
-    async def refresh(self, now: datetime, *, anew: bool = False) -> CrowdCount:
+    async def refresh(self, now: datetime, *, anew: bool = False, people: Collection[str] | None = None) -> CrowdCount:
         """Count everybody's themes as they are stored and save what came of it; ids stay.
 
         It goes on from the last centres, or looks for communities `anew` and matches them to the old ids. Who was erased is in
-        no sum, count or name of the result.
+        no sum, count or name of the result. `people` are those to be counted, everybody by default.
         """
-        told, vectors, people = self._everybody()
+        told, vectors, total = self._everybody(people)
         before = {c.id: c for c in self._store.communities()}
-        mean = vectors.mean(axis=0) if people >= self.least else np.zeros(vectors.shape[1], dtype=np.float32)
+        mean = vectors.mean(axis=0) if total >= self.least else np.zeros(vectors.shape[1], dtype=np.float32)
         rows = unit(vectors - mean)
         known = self._grouped(rows, before, anew)
-        crowd = _People(told, homes(known, rows), people)
+        crowd = _People(told, homes(known, rows), total)
         kept = _numbered(crowd.belongs(len(known.sums)).sum(axis=0), before, self.least)
         alive = await self._described(known, crowd, kept, before, now)
         gone = [_dissolved(c) for i, c in before.items() if i not in {c.id for c in alive}]
         sizes = {str(c.id): c.members for c in alive}
-        census = CrowdCount(now, people, known.rule, self._embedder.name, tuple(mean.tolist()), sizes)
+        census = CrowdCount(now, total, known.rule, self._embedder.name, tuple(mean.tolist()), sizes)
         self._store.save_communities([*alive, *gone], census)
         return census
 
-    def _everybody(self) -> tuple[list[Told], Vectors, int]:
+    def _everybody(self, people: Collection[str] | None) -> tuple[list[Told], Vectors, int]:
         """All themes that may be counted, a vector for each, and of how many people they are."""
         told: list[Told] = []
         parts = [np.zeros((0, self._embedder.dim), dtype=np.float32)]
-        people = 0
+        total = 0
         for user in self._store.users():
-            own = list(self._of(user, people))
+            own = list(self._of(user, total)) if people is None or user in people else []
             if own:
                 told += own
                 parts.append(CachedEmbedder(self._embedder, self._store, user).embed([t.text for t in own]))
-                people += 1
-        return told, np.concatenate(parts), people
+                total += 1
+        return told, np.concatenate(parts), total
 
     def _of(self, user: str, owner: int) -> Iterator[Told]:
         """The likes of a user that speak of things, and were not muted."""

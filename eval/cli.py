@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.serve.commands.session import Home, Json, Session, column_map
+from eval.cli_crowds import questions, representations
 from eval.cli_reasons import explanations
 from eval.cli_robustness import robustness
 from eval.cli_sensitive import sensitive
@@ -184,6 +185,8 @@ def profiles(
 
 
 app.command()(explanations)
+app.command()(questions)
+app.command()(representations)
 app.command()(robustness)
 app.command()(sensitive)
 app.command()(themes)

@@ -265,3 +265,18 @@ PREDICTOR = (
     column("statements", whole),
     column("not_earning", percent, "of these not earning their place, %"),
 )
+REPRESENTATIONS = (
+    NDCG,
+    column("ari", share, "ARI"),
+    column("nmi", share, "NMI"),
+    column("texts", percent, "texts/user"),
+    column("seconds", percent, "seconds"),
+    USERS,
+)
+QUESTIONS = (
+    NDCG,
+    column("match", share, "of the belief is true"),
+    column("match_gain", lambda gain: f"{gain:+.3f}" if gain is not None else NONE, "gained"),
+    column("yes", share, "answered yes"),
+    USERS,
+)

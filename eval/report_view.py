@@ -59,6 +59,9 @@ class Sheet:
     brief: Table
 
 
+Parts = Callable[[Document, Mapping[str, Figures]], Iterator[Part]]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`title` goes before the dataset. `entries` is the field that holds the figures by name, `first` what has such a name."""
@@ -66,7 +69,7 @@ class Kind:
     title: str
     entries: str
     first: str
-    parts: Callable[[Document, Mapping[str, Figures]], Iterator[Part]]
+    parts: Parts
     brief: Callable[[Mapping[str, Figures]], Sequence[Column]]
 
 
@@ -169,27 +172,27 @@ def _profiles(document: Document, systems: Mapping[str, Figures]) -> Iterator[Pa
         yield from _predictor(document, {"leitmotif": document["predictor"]})
 
 
-def _sensitive(_: Document, attributes: Mapping[str, Figures]) -> Iterator[Part]:
-    text = "Histories that tempt to conclude what a person is, and how many of the profiles say so."
-    yield Part("What profiles give away", text, (table("By attribute", tables.SENSITIVE, attributes, "attribute"),))
+def _table_of(title: str, caption: str, columns: Sequence[Column], first: str, text: str = "") -> Parts:
+    """A kind whose page is one table."""
+
+    def parts(_: Document, entries: Mapping[str, Figures]) -> Iterator[Part]:
+        yield Part(title, text, (table(caption, columns, entries, first),))
+
+    return parts
 
 
-def _robustness(_: Document, families: Mapping[str, Figures]) -> Iterator[Part]:
-    text = "How often hostile text reaches the top three, or what is stored."
-    yield Part("Attacks", text, (table("By family", tables.ROBUSTNESS, families, "family"),))
-
-
-def _explanations(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
-    text = "How much further the score falls without what a reason cites than without as much at random; what is true."
-    yield Part("Reasons", text, (table("Shares", tables.EXPLANATIONS, systems, "system"),))
-
-
-def _writing(_: Document, measures: Mapping[str, Figures]) -> Iterator[Part]:
-    yield Part("Written, before any check", "", (table("By group and task", tables.WRITING, measures, "measure"),))
-
-
-def _themes(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
-    yield Part("Themes that live", "", (table("Against planted truth", tables.THEMES, systems, "system"),))
+HIDDEN = "Histories that tempt to conclude what a person is, and how many of the profiles say so."
+HOSTILE = "How often hostile text reaches the top three, or what is stored."
+CITED = "How much further the score falls without what a reason cites than without as much at random; what is true."
+ASKED = "Strangers before and after one answer, by how the question was chosen, and with what their like chose."
+WRITTEN = "Texts of one planted interest, each of another user, clustered; and the next item ranked by cosine alone."
+_sensitive = _table_of("What profiles give away", "By attribute", tables.SENSITIVE, "attribute", HIDDEN)
+_robustness = _table_of("Attacks", "By family", tables.ROBUSTNESS, "family", HOSTILE)
+_explanations = _table_of("Reasons", "Shares", tables.EXPLANATIONS, "system", CITED)
+_writing = _table_of("Written, before any check", "By group and task", tables.WRITING, "measure")
+_themes = _table_of("Themes that live", "Against planted truth", tables.THEMES, "system")
+_questions = _table_of("One question", "Strangers", tables.QUESTIONS, "asked", ASKED)
+_representations = _table_of("Texts of users", "What each is worth", tables.REPRESENTATIONS, "text", WRITTEN)
 
 
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:
@@ -208,6 +211,8 @@ KINDS = {
     "explanations": Kind("Reasons: ", "systems", "system", _explanations, lambda _: tables.EXPLANATIONS),
     "writing": Kind("Writing: ", "measures", "measure", _writing, lambda _: tables.WRITING),
     "themes": Kind("Themes: ", "systems", "system", _themes, lambda _: tables.THEMES),
+    "representations": Kind("Texts: ", "systems", "text", _representations, lambda _: tables.REPRESENTATIONS),
+    "questions": Kind("One question: ", "systems", "asked", _questions, lambda _: tables.QUESTIONS),
     "predictor": Kind("Profiles: ", "systems", "system", _predictor, lambda _: tables.PREDICTOR),
 }
 
