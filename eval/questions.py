@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from agent import plain
 from agent.coldstart import asserted
-from agent.config import LLMSettings
+from agent.crowds import Crowds
+from agent.gate import Tally
 from agent.service import Service
+from agent.writer import Writer
 from eval import metrics
 from eval.candidates import generator
 from eval.cases import Dataset
@@ -34,11 +36,11 @@ from retrieval.fusion import load_weights
 from retrieval.kindred import Kindred
 from retrieval.readers import ReadError
 from retrieval.records import Polarity, Statement
+from retrieval.store import Store
 
 GROUPS = 5
 WAYS = ("nothing", "random", "largest", "best")
 COMMUNITY = 1.0  # weight of the channel in the row "communities"
-NO_LLM = "http://127.0.0.1:9/v1"  # nobody answers there: names and profiles are the plain ones
 
 Floats = NDArray[np.float64]
 
@@ -105,10 +107,8 @@ class Run:
         found: list[_One] = []
         sizes = []
         with tempfile.TemporaryDirectory() as folder:
-            settings = self.shop.settings.model_copy(
-                update={"home": Path(folder), "database_url": None, "llm": LLMSettings(base_url=NO_LLM)}
-            )
-            with Service.open(settings) as service:
+            settings = self.shop.settings.model_copy(update={"home": Path(folder), "database_url": None})
+            with Service(settings, Store(settings.db_url), self.shop.embedder) as service:
                 await self._written(service, known.dataset)
                 for group in range(GROUPS):
                     kindred = await self._without(service, known.dataset, group)
@@ -130,7 +130,10 @@ class Run:
 
     async def _without(self, service: Service, known: Dataset, group: int) -> Kindred | None:
         others = frozenset(user for user in known.train if self._group(user) != group)
-        await service.parts.crowds.refresh(self.shop.now, anew=True, people=others)
+        embedder, parts = self.shop.embedder, service.parts
+        plain_words = [Writer(None, embedder.embed, 0, Tally())]
+        crowds = Crowds(service.store, embedder, plain_words, parts.stats, service.settings.communities)
+        await crowds.refresh(self.shop.now, anew=True, people=others)
         return Kindred.load(service.store, self.shop.embedder.name, service.settings.communities.least)
 
     async def _one(self, service: Service, kindred: Kindred, stranger: Stranger) -> _One:
@@ -174,10 +177,7 @@ class Run:
 
     def _report(self, found: Sequence[_One], users: int, communities: float) -> Questions:
         asked = [one for one in found if "best" in one.ndcg]
-        rows = {
-            way: _row(asked if way in WAYS else found, way, self.seed)
-            for way in (*WAYS, "communities")
-        }
+        rows = {way: _row(asked if way in WAYS else found, way, self.seed) for way in (*WAYS, "communities")}
         over = {}
         for name in ("ndcg", "match"):
             best, chance = ([getattr(one, name)[way] for one in asked] for way in ("best", "random"))

@@ -181,18 +181,13 @@ def _table_of(title: str, caption: str, columns: Sequence[Column], first: str, t
     return parts
 
 
-HIDDEN = "Histories that tempt to conclude what a person is, and how many of the profiles say so."
-HOSTILE = "How often hostile text reaches the top three, or what is stored."
-CITED = "How much further the score falls without what a reason cites than without as much at random; what is true."
-ASKED = "Strangers before and after one answer, by how the question was chosen, and with what their like chose."
-WRITTEN = "Texts of one planted interest, each of another user, clustered; and the next item ranked by cosine alone."
-_sensitive = _table_of("What profiles give away", "By attribute", tables.SENSITIVE, "attribute", HIDDEN)
-_robustness = _table_of("Attacks", "By family", tables.ROBUSTNESS, "family", HOSTILE)
-_explanations = _table_of("Reasons", "Shares", tables.EXPLANATIONS, "system", CITED)
+_sensitive = _table_of("What profiles give away", "By attribute", tables.SENSITIVE, "attribute", tables.HIDDEN)
+_robustness = _table_of("Attacks", "By family", tables.ROBUSTNESS, "family", tables.HOSTILE)
+_explanations = _table_of("Reasons", "Shares", tables.EXPLANATIONS, "system", tables.CITED)
 _writing = _table_of("Written, before any check", "By group and task", tables.WRITING, "measure")
 _themes = _table_of("Themes that live", "Against planted truth", tables.THEMES, "system")
-_questions = _table_of("One question", "Strangers", tables.QUESTIONS, "asked", ASKED)
-_representations = _table_of("Texts of users", "What each is worth", tables.REPRESENTATIONS, "text", WRITTEN)
+_questions = _table_of("One question", "Strangers", tables.QUESTIONS, "asked", tables.ASKED)
+_representations = _table_of("Texts of users", "What each is worth", tables.REPRESENTATIONS, "text", tables.WRITTEN)
 
 
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:

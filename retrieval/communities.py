@@ -123,8 +123,9 @@ def under_ids_of(known: Communities, centres: Vectors) -> Communities:
     kept = set(same.values())
     order = [same.get(i, -1) for i in range(len(centres))] + [r for r in range(len(known.sums)) if r not in kept]
     there = np.array(order, dtype=np.int64)
-    sums = np.where((there >= 0)[:, None], known.sums[there], 0.0)
-    return replace(known, sums=sums, weights=np.where(there >= 0, known.weights[there], 0.0))
+    nobody = np.zeros((1, known.sums.shape[1]))  # what -1 points at
+    sums, weights = np.concatenate([known.sums, nobody]), np.append(known.weights, 0.0)
+    return replace(known, sums=sums[there], weights=weights[there])
 
 
 def homes(known: Communities, vectors: Vectors) -> Ints:

@@ -125,6 +125,7 @@ def test_communities_found_anew_keep_the_ids_of_those_that_they_are_like() -> No
     for id_ in (0, 1, 2, 3, 4, 5, 7):
         assert again.centres[id_] @ shuffled[id_] == pytest.approx(1.0, abs=1e-5)
     assert again.centres[8] @ known.centres[5] == pytest.approx(1.0, abs=1e-5)
+    assert not under_ids_of(found(ROWS[:0]), shuffled).sums.any()  # everybody left: all have dissolved
 
 
 def test_where_nobody_is_known_nothing_is_near() -> None:
