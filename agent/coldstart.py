@@ -62,11 +62,11 @@ async def read(text: str, user: str, now: datetime, llm: LLM, *, allow_sensitive
             continue
         if _tells(clause):
             own = clause.said.strip(" ,")
-            statements.append(_asserted(own, plain.told(own), clause.polarity or Polarity.LIKE, user, now))
+            statements.append(asserted(own, plain.told(own), clause.polarity or Polarity.LIKE, user, now))
             continue
         says = clause.polarity or await _ask(clause.span, llm)
         verb = "Is learning" if clause.learning else plain.VERBS[says]
-        statements.append(_asserted(clause.span, f"{verb} {clause.span}", says, user, now))
+        statements.append(asserted(clause.span, f"{verb} {clause.span}", says, user, now))
     unique = {s.id: s for s in statements}
     return Reading(tuple(unique.values()), tuple(ignored))
 
@@ -136,7 +136,8 @@ async def _ask(span: str, llm: LLM) -> Polarity:
     return Polarity.LIKE if like >= dislike else Polarity.DISLIKE
 
 
-def _asserted(words: str, text: str, says: Polarity, user: str, now: datetime) -> Statement:
+def asserted(words: str, text: str, says: Polarity, user: str, now: datetime) -> Statement:
+    """A statement in the user's own `words`, which `text` makes a sentence of."""
     return Statement(
         id=statement_id(user, says, text, ()),
         user=user,

@@ -100,6 +100,13 @@ class RecommendSettings(_Section):
     deadline_s: float = Field(60.0, gt=0, description="after this the prior answers, and says so")
     explore: float = Field(0.0, ge=0, le=1, description="probability that chance chooses the last place; 0: never")
     explore_seed: int | None = Field(None, description="of that chance; default: another one at each start")
+    community: float = Field(
+        0.0, ge=0, description="weight of what people chose who describe themselves alike, for strangers; 0 is off"
+    )
+
+
+class CommunitySettings(_Section):
+    least: int = Field(5, ge=2, description="people below whom a community is neither stored, shown nor used")
 
 
 class Settings(BaseSettings):
@@ -116,6 +123,7 @@ class Settings(BaseSettings):
     embed: EmbedSettings = EmbedSettings()
     profile: ProfileSettings = ProfileSettings()
     recommend: RecommendSettings = RecommendSettings()
+    communities: CommunitySettings = CommunitySettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -109,13 +109,18 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     queries = tuple(pii.mask(text) for text in searches if may_be_told(text))
     ranked = [feature for feature, _ in distinctive(touched, stats)]
     told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
+    return replace(common(touched, told, stats), queries=queries)
+
+
+def common(touched: Sequence[Item], ranked: Sequence[str], stats: CatalogueStats) -> Evidence:
+    """What may be said of items that have some of the features `ranked`, best first."""
     chosen: list[str] = []
-    for feature in told:
+    for feature in ranked:
         if _holds_any(feature, stats.unsaid):
             continue
         if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
             chosen.append(feature)
-    return replace(_held(touched, chosen), queries=queries, known=stats.words, names=stats.names)
+    return replace(_held(touched, chosen), known=stats.words, names=stats.names)
 
 
 def may_be_told(search: str) -> bool:

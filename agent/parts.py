@@ -16,7 +16,9 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from agent import sensitive
+from agent.asking import Asking
 from agent.config import Settings
+from agent.crowds import Crowds
 from agent.entailment import Entailment
 from agent.evidence import ENOUGH
 from agent.explain import Explainer
@@ -111,6 +113,15 @@ class Parts:
     def sketcher(self) -> Profiler:
         return self._profiler(Writer(None, self._shared.embed, 0, Tally()))  # keeps nothing, so it counts nothing
 
+    @cached_property
+    def crowds(self) -> Crowds:
+        writers = [Writer(llm, self._shared.embed, 0, self._tally) for llm in (self._llm, None)]
+        return Crowds(self._store, self._embedder, writers, self.stats, self._settings.communities)
+
+    @cached_property
+    def asking(self) -> Asking:
+        return Asking(self._store, self._embedder, self._llm, self.crowds)
+
     def _profiler(self, writer: Writer) -> Profiler:
         return Profiler(self._store, self._embedder, writer, self.stats, self.crowd, self._settings.profile)
 
@@ -132,6 +143,7 @@ class Parts:
     def recommender(self) -> Recommender:
         reranker, explainer = Reranker(self._llm, self._store), Explainer(self._llm, self._shared.embed)
         settings, weights = self._settings.recommend, weights_of(self._settings.home)
+        weights = replace(weights, stranger={**weights.stranger, "community": settings.community})
         slates = Slates(
             self._store,
             self.index(),
@@ -140,6 +152,7 @@ class Parts:
             settings,
             weights,
             newest(self._store.iter_items()),
+            self._settings.communities.least,
         )
         return Recommender(self._store, slates, reranker, explainer, settings, weights)
 

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from agent import coldstart, pii
+from agent import pii
 from agent.batch import Progress, for_each
 from agent.config import Settings
 from agent.control import Control, known_user
@@ -31,16 +31,14 @@ from agent.gate import Tally
 from agent.llm import LLM
 from agent.parts import Parts
 from agent.results import ColdStart, Counts, Failure, Recommended, Why, grounded, trace
+from agent.stranger import cold_start
 from agent.typed import MOST_QUERY, typed
 from agent.weights import embedder_folder
 from agent.why import why_item
-from agent.will import Marks
 from retrieval.embed import Embedder, SentenceTransformerEmbedder
 from retrieval.readers import ColumnMap, read
 from retrieval.records import Event, Item, Profile, ThemeEvent
 from retrieval.store import ForgetReport, IngestSummary, LLMCall, LLMTotals, Store
-
-STRANGER = ""  # no user has this id, so a stranger is never taken for somebody known
 
 
 class Service:
@@ -197,13 +195,10 @@ class Service:
         What tells of their health, faith and so on is used only with `allow_sensitive`.
         """
         try:
-            reading = await coldstart.read(text, STRANGER, now, self._llm, allow_sensitive=allow_sensitive)
-            profile = coldstart.provisional(STRANGER, reading.statements, self._embedder, now)
-            recommender, signals = await asyncio.to_thread(self._up_to_date().warm, now)
-            found = await recommender.recommend(profile, signals, k=k, query=None, explain=True, now=now, marks=Marks())
+            given = (self._up_to_date(), self._embedder, self._llm)
+            return await cold_start(text, *given, now=now, k=k, allow_sensitive=allow_sensitive)
         finally:
             self._flush()
-        return ColdStart(profile, reading.ignored, tuple(found))
 
     # What is learnt from everybody ---------------------------------------------------------------------------------
 
@@ -248,6 +243,11 @@ class Service:
     async def llm_models(self) -> list[str]:
         """What the LLM server offers. Raises LLMUnavailableError."""
         return await self._llm.models()
+
+    @property
+    def parts(self) -> Parts:
+        """What is derived from the catalogue as it is now: `parts.crowds` counts communities, `parts.asking` asks."""
+        return self._up_to_date()
 
     # Inside --------------------------------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ slate.known        # the evidence of the profile's statements, at hand
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
+from agent import plain
 from agent.config import RecommendSettings
 from agent.counterfactual import Counterfactual
 from agent.grounds import grounds
@@ -21,14 +22,16 @@ from retrieval.echo import is_echo
 from retrieval.embed import CachedEmbedder, Embedder, Vectors
 from retrieval.exact import VectorIndex
 from retrieval.fusion import FusionWeights, mmr
+from retrieval.kindred import Kindred
 from retrieval.lexical import Lexical
-from retrieval.records import Candidate, Event, Item, Polarity, Profile, Statement, Theme
+from retrieval.records import Candidate, Event, Item, Polarity, Profile, Source, Statement, Theme
 from retrieval.restraint import falling, restrain
 from retrieval.search import Wants, candidates, score
 from retrieval.segments import polarities, verdict
 from retrieval.signals import HISTORY, Signals
 from retrieval.store import Store
 from retrieval.themes import centroid
+from retrieval.warmth import seen, warmth
 
 MEDOIDS = 3  # vectors a theme searches with: PinnerSage asks with three medoids
 WIDER = 3  # the diverse top is chosen from so many times as many candidates
@@ -68,8 +71,9 @@ class Slates:
         settings: RecommendSettings,
         weights: FusionWeights,
         newest: Sequence[tuple[datetime | None, str]],
+        least: int,
     ) -> None:
-        """`newest`: items with the time of their publication, latest first."""
+        """`newest`: items with the time of their publication, latest first; `least`: people that make a community."""
         self._store = store
         self._index = index
         self._lexical = lexical
@@ -78,6 +82,7 @@ class Slates:
         self._settings = settings
         self._weights = weights
         self._newest = newest
+        self._least = least
 
     def slate(
         self,
@@ -93,6 +98,8 @@ class Slates:
         known = self.known(profile)
         wants = self._wants(known, query, self._store.popularity(until=now), marks, now)
         sources, weights = (self._index, self._lexical, signals), self._weights.among(signals.people)
+        if wants.said is not None and wants.history:
+            weights = weights.warmed(warmth(seen(self._store.events(profile.user, until=now))))
         pool = candidates(wants, *sources, pool=self._settings.pool, weights=weights)
         what_if = Counterfactual(pool, wants.history, signals, weights, wants.asked)
         steered = bool(marks.silent or marks.boosted) and not wants.asked
@@ -168,6 +175,8 @@ class Slates:
             history=self._history(known, now),
             theme_vectors={i: np.array([known.vectors[s.id] for s in group]) for i, group in members.items() if group},
             theme_texts={i: " ".join(s.text for s in group) for i, group in members.items()},
+            said=_said(known, {s for t in themes for s in t.statements}),
+            community=self._community(known) if self._settings.community else {},
             query=query or "",
             query_vector=self._embedder.embed([query])[0] if query else None,
             popularity=popularity,
@@ -188,6 +197,15 @@ class Slates:
         turned_down = {e.item or "" for e in latest if is_echo(e) and verdict(e) is Polarity.DISLIKE}
         rows = self._index.vectors(sorted(turned_down))
         return np.array(list(rows.values())) if rows else None
+
+    def _community(self, known: Known) -> Mapping[str, float]:
+        """Item id -> the share of people who describe themselves like this user that chose it; empty without a word."""
+        kindred = Kindred.load(self._store, self._embedder.name, self._least)
+        told = [s.text for s in known.profile.statements if _tells_taste(s)]
+        if kindred is None or not told:
+            return {}
+        own = kindred.belief(self._embedder.embed(told), np.zeros((0, self._embedder.dim), np.float32), np.zeros(0))
+        return kindred.items(own)
 
     def nearness(self, item: Item, known: Known) -> dict[str, float]:
         """Statement id -> cosine of where it points and the item; empty for an item that the index does not hold."""
@@ -229,3 +247,15 @@ class Slates:
 def _left_out(theme: Theme, marks: Marks, asked: bool) -> bool:
     """Is it a muted dislike, or muted where there is a question, which nothing is left out of afterwards?"""
     return (asked or theme.polarity is Polarity.DISLIKE) and marks.silent.issuperset(theme.statements)
+
+
+def _said(known: Known, heard: Collection[str]) -> Vectors | None:
+    """(m, dim) Where the likes point that users themselves told us, those of `heard`; None where there are none."""
+    told = [known.vectors[s.id] for s in known.profile.statements if s.id in heard and _tells_taste(s)]
+    return np.array(told) if told else None
+
+
+def _tells_taste(statement: Statement) -> bool:
+    """Do the user's own words say what they like?"""
+    own = statement.source is not Source.INFERRED and not statement.evidence
+    return own and statement.polarity is Polarity.LIKE and not plain.tells(statement.text)

@@ -1,6 +1,6 @@
 """What the log of an owner's edits comes to: their words, deletions and names, and what is muted, boosted and pinned.
 
-will = lastlast_will(log)                   # what holds at the end of the log
+will = last_will(log)                   # what holds at the end of the log
 marks = marked(profile, log)            # on today's ids
 """
 

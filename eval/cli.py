@@ -20,6 +20,7 @@ import typer
 
 from agent.serve.commands.session import Home, Json, Session, column_map
 from eval.cli_control import control
+from eval.cli_crowds import questions, representations
 from eval.cli_reasons import explanations
 from eval.cli_robustness import robustness
 from eval.cli_sensitive import sensitive
@@ -186,6 +187,8 @@ def profiles(
 
 app.command()(control)
 app.command()(explanations)
+app.command()(questions)
+app.command()(representations)
 app.command()(robustness)
 app.command()(sensitive)
 app.command()(themes)

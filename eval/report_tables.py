@@ -279,3 +279,25 @@ PREDICTOR = (
     column("statements", whole),
     column("not_earning", percent, "of these not earning their place, %"),
 )
+REPRESENTATIONS = (
+    NDCG,
+    column("ari", share, "ARI"),
+    column("nmi", share, "NMI"),
+    column("texts", percent, "texts/user"),
+    column("seconds", percent, "seconds"),
+    USERS,
+)
+QUESTIONS = (
+    NDCG,
+    column("match", share, "of the belief is true"),
+    column("match_gain", lambda gain: f"{gain:+.3f}" if gain is not None else NONE, "gained"),
+    column("yes", share, "answered yes"),
+    USERS,
+)
+
+# What stands above a table.
+HIDDEN = "Histories that tempt to conclude what a person is, and how many of the profiles say so."
+HOSTILE = "How often hostile text reaches the top three, or what is stored."
+CITED = "How much further the score falls without what a reason cites than without as much at random; what is true."
+ASKED = "Strangers before and after one answer, by how the question was chosen, and with what their like chose."
+WRITTEN = "Texts of one planted interest, each of another user, clustered; and the next item ranked by cosine alone."

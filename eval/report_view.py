@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeGuard
 
 from eval import report_tables as tables
@@ -60,6 +59,9 @@ class Sheet:
     brief: Table
 
 
+Parts = Callable[[Document, Mapping[str, Figures]], Iterator[Part]]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`title` goes before the dataset. `entries` is the field that holds the figures by name, `first` what has such a name."""
@@ -67,7 +69,7 @@ class Kind:
     title: str
     entries: str
     first: str
-    parts: Callable[[Document, Mapping[str, Figures]], Iterator[Part]]
+    parts: Parts
     brief: Callable[[Mapping[str, Figures]], Sequence[Column]]
 
 
@@ -170,26 +172,23 @@ def _profiles(document: Document, systems: Mapping[str, Figures]) -> Iterator[Pa
         yield from _predictor(document, {"leitmotif": document["predictor"]})
 
 
-def _sensitive(_: Document, attributes: Mapping[str, Figures]) -> Iterator[Part]:
-    text = "Histories that tempt to conclude what a person is, and how many of the profiles say so."
-    yield Part("What profiles give away", text, (table("By attribute", tables.SENSITIVE, attributes, "attribute"),))
+def _table_of(title: str, caption: str, columns: Sequence[Column], first: str, text: str = "") -> Parts:
+    """A kind whose page is one table."""
+
+    def parts(_: Document, entries: Mapping[str, Figures]) -> Iterator[Part]:
+        yield Part(title, text, (table(caption, columns, entries, first),))
+
+    return parts
 
 
-def _explanations(_: Document, systems: Mapping[str, Figures]) -> Iterator[Part]:
-    text = "How much further the score falls without what a reason cites than without as much at random; what is true."
-    yield Part("Reasons", text, (table("Shares", tables.EXPLANATIONS, systems, "system"),))
-
-
-def _single(title: str, text: str, caption: str, columns: Any, first: str, _: Document, entries: Any) -> Iterator[Part]:
-    yield Part(title, text, (table(caption, columns, entries, first),))
-
-
-_robustness = partial(
-    _single, "Attacks", "How often hostile text gets through.", "By family", tables.ROBUSTNESS, "family"
-)
-_writing = partial(_single, "Written, before any check", "", "By group and task", tables.WRITING, "measure")
-_themes = partial(_single, "Themes that live", "", "Against planted truth", tables.THEMES, "system")
-_control = partial(_single, "What owners can do", "", "Places among the first k", tables.CONTROL, "edit")
+_sensitive = _table_of("What profiles give away", "By attribute", tables.SENSITIVE, "attribute", tables.HIDDEN)
+_robustness = _table_of("Attacks", "By family", tables.ROBUSTNESS, "family", tables.HOSTILE)
+_explanations = _table_of("Reasons", "Shares", tables.EXPLANATIONS, "system", tables.CITED)
+_writing = _table_of("Written, before any check", "By group and task", tables.WRITING, "measure")
+_themes = _table_of("Themes that live", "Against planted truth", tables.THEMES, "system")
+_questions = _table_of("One question", "Strangers", tables.QUESTIONS, "asked", tables.ASKED)
+_representations = _table_of("Texts of users", "What each is worth", tables.REPRESENTATIONS, "text", tables.WRITTEN)
+_control = _table_of("What owners can do", "Places among the first k", tables.CONTROL, "edit")
 
 
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:
@@ -209,6 +208,8 @@ KINDS = {
     "control": Kind("Control: ", "systems", "edit", _control, lambda _: tables.CONTROL),
     "writing": Kind("Writing: ", "measures", "measure", _writing, lambda _: tables.WRITING),
     "themes": Kind("Themes: ", "systems", "system", _themes, lambda _: tables.THEMES),
+    "representations": Kind("Texts: ", "systems", "text", _representations, lambda _: tables.REPRESENTATIONS),
+    "questions": Kind("One question: ", "systems", "asked", _questions, lambda _: tables.QUESTIONS),
     "predictor": Kind("Profiles: ", "systems", "system", _predictor, lambda _: tables.PREDICTOR),
 }
 

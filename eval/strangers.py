@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +20,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import coldstart
-from agent.clauses import clauses
-from agent.errors import LLMError
 from agent.llm import LLM
 from agent.plain import enumerate_words
 from eval import metrics, runner
@@ -30,7 +27,7 @@ from eval.candidates import Pool, generator, uniform
 from eval.cases import Case, Dataset, Question, System, distinct
 from eval.material import Material
 from eval.stats import bootstrap_ci
-from retrieval import search
+from eval.stranger_ranks import answers
 from retrieval.embed import Embedder
 from retrieval.features import features
 from retrieval.fusion import FusionWeights
@@ -187,62 +184,7 @@ def _stranger(dataset: Dataset, case: Case, pool: Pool, seed: int) -> Stranger |
     return Stranger(case.user, events[first].at, description, shown, positives, kept)
 
 
-# --- who answers ------------------------------------------------------------------------------------------------------
-
-
-async def answers(
-    known: Material, chosen: Sequence[Stranger], embedder: Embedder, llm: LLM, weights: FusionWeights, seed: int
-) -> dict[str, list[Floats | None]]:
-    """System -> for each stranger the scores of the candidates, in their order; None where only an LLM could tell."""
-    counts = Counter(item for items in known.dataset.sequences().values() for item in items)
-    vectors = embedder.embed([stranger.description for stranger in chosen])
-    told = dict(zip([stranger.user for stranger in chosen], vectors, strict=True))
-    ours = _Ours(known, embedder, llm, weights, await _answers(llm))
-
-    def embed(s: Stranger) -> Floats:
-        rows = known.index.vectors(s.candidates)
-        return np.array([float(rows[item] @ told[s.user]) for item in s.candidates])
-
-    plain: dict[str, Callable[[Stranger], Floats]] = {
-        "random": lambda s: generator(seed, s.user, "random").random(len(s.candidates)),
-        "pop": lambda s: np.array([float(counts[item]) for item in s.candidates]),
-        "bm25": lambda s: known.lexical.scores(s.description)[known.lexical.rows(s.candidates)].astype(np.float64),
-        "embed": embed,
-    }
-    found: dict[str, list[Floats | None]] = {name: [score(s) for s in chosen] for name, score in plain.items()}
-    for name, popularity in (("stranger", counts), ("stranger_zero_shot", {})):
-        found[name] = [await ours.rank(s, popularity) for s in chosen]
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """The product's way: read the description, and rank by its themes with the weights for strangers."""
-
-    known: Material
-    embedder: Embedder
-    llm: LLM
-    weights: FusionWeights
-    llm_answers: bool
-
-    async def rank(self, stranger: Stranger, popularity: Mapping[str, float]) -> Floats | None:
-        unclear = any(clause.polarity is None for clause in clauses(stranger.description))
-        if unclear and not self.llm_answers:
-            return None
-        reading = await coldstart.read(stranger.description, stranger.user, stranger.at, self.llm)
-        profile = coldstart.provisional(stranger.user, reading.statements, self.embedder, stranger.at)
-        texts = {theme.id: theme.summary for theme in profile.themes}
-        wants = search.Wants(themes=profile.themes, theme_texts=texts, popularity=popularity)
-        ranked = search.score(wants, stranger.candidates, self.known.index, self.known.lexical, weights=self.weights)
-        prior = {candidate.item: candidate.prior for candidate in ranked}
-        return np.array([prior[item] for item in stranger.candidates])
-
-
-async def _answers(llm: LLM) -> bool:
-    try:
-        return bool(await llm.models())
-    except LLMError:
-        return False
+# --- figures ---------------------------------------------------------------------------------------------------------
 
 
 def figures(chosen: Sequence[Stranger], scores: Sequence[Floats | None], others: bool, seed: int) -> Figures:

@@ -1,24 +1,22 @@
-"""Interest communities: what many people like, found in the statements or themes of all of them. Pure functions on arrays.
+"""Interest communities: what many people like, found in the themes of all of them. Pure functions on arrays.
 
     known = found(vectors)                              # once
-    known = updated(known, new_vectors)                 # and with every batch
-    known = counted(known, vectors, owners, now)        # how many people are in each, added to its history
-    near(known, vector, 3)                              # "people who describe themselves like this"
-    medoids(known, vectors, owners)                     # the statements that a community is named after
+    known = updated(known, new_vectors)                 # with a batch of what is new
+    known = renewed(known.centres, vectors)             # or of what holds now, and of nothing else, under the same ids
+    belongs = membership(homes(known, vectors), owners, people, len(known.sums))        # who is in which
 
-A community's id is its row: rows are added and never removed, so an id keeps its meaning and is never reused. Nothing here
-holds a person's name or words: `owners` are numbers, a person each, and only the counts stay. What a batch has brought stays in
-the centres; found() anew forgets it.
+A community's id is its row: rows are added and never removed, so an id keeps its meaning and is never reused; a row of zeros
+has dissolved. Nothing here holds a person's name or words: `owners` are numbers, a person each. What a batch has brought stays
+in the centres; renewed() and found() forget it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
 from retrieval.clustering import Rules, group
@@ -29,7 +27,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SAMPLE = 2000  # rows that the number of communities is read from
-LEAST = 5  # members of which a community is made, and people below whom it is shown to nobody
+LEAST = 5  # rows of which a community is made
 STRANGE = 0.5  # cosine to the nearest centre under which a row fits nowhere: 1 % of members, 27 % of what is new (eval/LOG.md)
 WAITING = 2000  # strangers kept until enough of them are alike
 LIKENESS = Rules(likeness=(0.2, 0.4))
@@ -37,40 +35,21 @@ _BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """At a moment: how many people were counted, and how many of them were in each community that there was, (k,)."""
-
-    at: datetime
-    people: int
-    members: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Communities:
     """`sums` (k, dim) add up the unit rows that each has taken in, `weights` (k,) how many; `waiting` (m, dim) fit none yet.
 
-    `rule` says in words how k was found; `history` has the censuses, oldest first.
+    `rule` says in words how k was found.
     """
 
     sums: Floats
     weights: Floats
     waiting: Vectors
     rule: str
-    history: tuple[Census, ...] = ()
 
     @property
     def centres(self) -> Vectors:
         """(k, dim) unit rows."""
         return unit(self.sums)
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """`similarity` is a cosine; `share` the part of all counted people who are in the community."""
-
-    community: int
-    similarity: float
-    share: float
 
 
 def found(vectors: Vectors, k: int | None = None, seed: int = 0) -> Communities:
@@ -124,53 +103,42 @@ def assign(known: Communities, vectors: Vectors) -> tuple[Ints, NDArray[np.float
     return ids.astype(np.int64), cosines[np.arange(n), ids].astype(np.float32)
 
 
-def counted(known: Communities, vectors: Vectors, owners: Ints, at: datetime) -> Communities:
-    """With a census more: `vectors` (n, dim) are what holds of all people at `at`, `owners` (n,) whose each row is.
+def renewed(centres: Vectors, vectors: Vectors) -> Communities:
+    """The communities that `vectors` (n, dim) make now, going on from the `centres` (k, dim) that they had.
 
-    Somebody counts once in each community where something of theirs fits (STRANGE), and once in all. Who is left out, because
-    they asked to be forgotten or lost the interest, is in no later census.
+    One step of k-means from there, so that ids keep their meaning; the old centres say only where to begin and are in no sum.
+    What fits none may make new communities. One that nothing fits any more has dissolved. Raises ValueError as `updated`.
     """
+    begun = Communities(centres.astype(np.float64), np.zeros(len(centres)), vectors[:0], f"from {len(centres)} centres")
+    known = updated(begun, vectors)
+    return replace(known, sums=np.where(known.weights[:, None] > 0, known.sums, 0.0))
+
+
+def under_ids_of(known: Communities, centres: Vectors) -> Communities:
+    """`known` in another order: where a community is like one of `centres` (k, dim), cosine STRANGE or more, it gets its id,
+    one to one by the greatest sum (Kuhn 1955); the others come after, and ids that nobody continues have dissolved."""
+    likeness = known.centres @ centres.T
+    rows, ids = linear_sum_assignment(-likeness)
+    same = {int(i): int(r) for r, i in zip(rows, ids, strict=True) if likeness[r, i] >= STRANGE}
+    kept = set(same.values())
+    order = [same.get(i, -1) for i in range(len(centres))] + [r for r in range(len(known.sums)) if r not in kept]
+    there = np.array(order, dtype=np.int64)
+    nobody = np.zeros((1, known.sums.shape[1]))  # what -1 points at
+    sums, weights = np.concatenate([known.sums, nobody]), np.append(known.weights, 0.0)
+    return replace(known, sums=sums[there], weights=weights[there])
+
+
+def homes(known: Communities, vectors: Vectors) -> Ints:
+    """(n,) The community that each row fits (STRANGE); -1 for none."""
     ids, similarity = assign(known, vectors)
-    fits = similarity >= STRANGE
-    pairs = np.unique(np.stack([ids[fits], owners[fits]], axis=1), axis=0)
-    members = np.bincount(pairs[:, 0], minlength=len(known.sums))
-    census = Census(at, len(np.unique(owners)), tuple(int(m) for m in members))
-    return replace(known, history=(*known.history, census))
+    return np.where(similarity >= STRANGE, ids, -1)
 
 
-def sizes(known: Communities) -> dict[int, dict[datetime, int]]:
-    """Of each community, how many people were in it at each census since it was there."""
-    return {
-        id_: {census.at: census.members[id_] for census in known.history if id_ < len(census.members)}
-        for id_ in range(len(known.sums))
-    }
-
-
-def medoids(known: Communities, vectors: Vectors, owners: Ints, n: int = 5) -> Mapping[int, tuple[int, ...]]:
-    """Of each community, the at most `n` rows that stand for it, best first and one a person.
-
-    Nearest to the centre is nearest to all members on average. Communities of fewer than LEAST people have none: a name made
-    from one person's words would tell of that person.
-    """
-    ids, similarity = assign(known, vectors)
-    stands: dict[int, tuple[int, ...]] = {}
-    for id_ in range(len(known.sums)):
-        rows = np.flatnonzero((ids == id_) & (similarity >= STRANGE))
-        rows = rows[np.argsort(-similarity[rows], kind="stable")]
-        _, first = np.unique(owners[rows], return_index=True)
-        stands[id_] = tuple(rows[np.sort(first)][:n].tolist()) if len(first) >= LEAST else ()
-    return stands
-
-
-def near(known: Communities, vector: Vectors, n: int = 3) -> list[Near]:
-    """The `n` communities nearest to `vector` (dim,), best first, of those with LEAST people or more at the last census."""
-    if not known.history:
-        return []
-    census = known.history[-1]
-    cosines = known.centres @ vector
-    shown = [id_ for id_, members in enumerate(census.members) if members >= LEAST]
-    shown.sort(key=lambda id_: (-cosines[id_], id_))
-    return [Near(id_, float(cosines[id_]), census.members[id_] / census.people) for id_ in shown[:n]]
+def membership(homes: Ints, owners: Ints, people: int, communities: int) -> NDArray[np.bool_]:
+    """(people, communities) Who is where: something of theirs is at home there. `owners` (n,): whose each row is."""
+    belongs = np.zeros((people, communities), dtype=np.bool_)
+    belongs[owners[homes >= 0], homes[homes >= 0]] = True
+    return belongs
 
 
 def _minibatch(vectors: Vectors, k: int, begins: Vectors | None, seed: int) -> Vectors:

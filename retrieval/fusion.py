@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 CROWD = 100  # people; the choices of fewer say little
-FED_BY_OTHERS = ("popular", "recent", "next", "walk", "latent", "words", "bridge")
+FED_BY_OTHERS = (
+    "popular",
+    "recent",
+    "next",
+    "walk",
+    "latent",
+    "words",
+    "bridge",
+    "said_latent",
+    "said_words",
+    "community",
+)
+STRANGER = {"bm25": 1.0, "theme": 1.0, "popular": 5.0, "said_latent": 2.0, "said_words": 1.0}
 SHIPPED = Path(__file__).with_name("weights.json")
 
 
@@ -25,8 +37,8 @@ class FusionWeights:
     `llm` is the weight of the LLM's z-score beside the z-score of all channels together, learnt where enough people's
     choices are known; `llm_alone` holds elsewhere. `theme` is what the profile's themes count beside a history, so that
     what users say of themselves is heard. `trees` is a LightGBM model as text, which only fitted weights have. `stranger`
-    holds for somebody of whom only words are known. With a query, the query decides (`query`, `query_words`) and the rest
-    personalises: `personal` scales it.
+    holds for somebody of whom only words are known (docs/decisions/0012), and for `said` of the prior where words and acts
+    are. With a query, the query decides (`query`, `query_words`) and the rest personalises: `personal` scales it.
 
     `dislike` is taken off per unit of cosine above `dislike_margin` to the nearest disliked theme. The margin leaves alone
     what is not about the disliked thing: two random films of MovieLens (title and genres, MiniLM) have a cosine of 0.37 in
@@ -37,7 +49,8 @@ class FusionWeights:
     channels: Mapping[str, float] = field(default_factory=dict)
     llm: float = 0.0
     trees: str | None = field(default=None, repr=False)
-    stranger: Mapping[str, float] = field(default_factory=lambda: {"bm25": 1.0, "theme": 1.0, "popular": 1.0})
+    stranger: Mapping[str, float] = field(default_factory=lambda: dict(STRANGER))
+    said: float = 0.0
     shipped: bool = False
     theme: float = 0.2
     llm_alone: float = 0.5
@@ -50,12 +63,14 @@ class FusionWeights:
 
     def among(self, people: int) -> FusionWeights:
         """For a place where so many people have touched anything. Shipped weights know no place: among fewer than CROWD, what
-        others chose counts in proportion. What was learnt somewhere holds there as it is."""
-        if not self.shipped or people >= CROWD:
-            return self
-        share = people / CROWD
-        channels = {name: w * share if name in FED_BY_OTHERS else w for name, w in self.channels.items()}
-        return replace(self, channels=channels)
+        others chose counts in proportion. What was learnt somewhere holds there as it is; for strangers, nothing is learnt."""
+        share = min(1.0, people / CROWD)
+        found = replace(self, stranger=_scaled(self.stranger, share))
+        return replace(found, channels=_scaled(self.channels, share)) if self.shipped else found
+
+    def warmed(self, said: float) -> FusionWeights:
+        """For somebody who told something of themselves, of which the share `said` still counts (retrieval/warmth.py)."""
+        return replace(self, said=said)
 
     def llm_share(self, people: int) -> float:
         """The LLM's weight where the choices of so many people speak (0 for strangers and questions, to whom none do)."""
@@ -67,6 +82,10 @@ class FusionWeights:
         part = path.with_suffix(".part")
         part.write_text(json.dumps({**about, **learnt}, indent=2) + "\n", encoding="utf-8")
         part.replace(path)
+
+
+def _scaled(gains: Mapping[str, float], share: float) -> dict[str, float]:
+    return {name: gain * share if name in FED_BY_OTHERS else gain for name, gain in gains.items()}
 
 
 def load_weights(path: Path = SHIPPED) -> FusionWeights:
@@ -152,7 +171,12 @@ def contributions(
 
 
 def _gains(channels: Mapping[str, Floats], weights: FusionWeights) -> Mapping[str, float]:
-    return {**weights.channels, "theme": weights.theme} if "taste" in channels else weights.stranger
+    if "taste" not in channels:
+        return weights.stranger
+    known = {**weights.channels, "theme": weights.theme}
+    told = {name: gain for name, gain in weights.stranger.items() if name != "bm25"} if weights.said else {}
+    names = {**known, **told}
+    return {n: (1 - weights.said) * known.get(n, 0.0) + weights.said * told.get(n, 0.0) for n in names}
 
 
 def mmr(relevance: Floats, vectors: Floats, k: int, trade_off: float) -> list[int]:

@@ -78,6 +78,14 @@ class EditKind(StrEnum):
     REFUSE = "refuse"
 
 
+class Reply(StrEnum):
+    """What somebody answers when asked whether they like a thing."""
+
+    YES = "yes"
+    NO = "no"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     id: str

@@ -4,7 +4,8 @@
 
 Proposing: "theme" (nearest to each theme, by quota), "crowd" (where others' choices lead from the history), "query" (nearest
 to the user's question), "bm25" (exact words), "popular" and "fresh". Any of them may be missing. Scoring: these, "dislike",
-and all that `retrieval.signals` says of the history. `score` alone ranks a given list of items.
+all that `retrieval.signals` says of the history, and what it says of the items that the user's own words name ("said_latent",
+"said_words"): a stranger has no history, and those who chose these items have. `score` alone ranks a given list of items.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from retrieval.records import Candidate, Polarity, Theme
 from retrieval.signals import Signals
 
 OVERFETCH = 3  # hits asked for per place: what a user has seen lies near the themes, so many hits are excluded
+NAMED = 3  # items nearest to what a user says that stand for it, where others' choices are asked
 WIDEN = 4  # factor to ask again with, where exclusion left a theme short
 
 
@@ -49,7 +51,9 @@ class Wants:
     there to propose.
     `theme_vectors`: theme id -> (m, dim) unit vectors to search with, its medoids say; the centroid where absent.
     `theme_texts`: theme id -> words for BM25, the medoid statement say. `query_vector` is (dim,), `query` its text.
-    `popularity`: item id -> how many people took it. `fresh`: item ids, newest first. `exclude`: never proposed.
+    `said` (m, dim): unit vectors of what users say of themselves, if they do. `community`: item id -> the share of those who
+    describe themselves alike that chose it. `popularity`: item id -> how many people took it. `fresh`: item ids, newest
+    first. `exclude`: never proposed.
     `against`: (m, dim) what counts like a disliked theme, for now.
     """
 
@@ -59,6 +63,8 @@ class Wants:
     theme_texts: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
     query_vector: Vectors | None = None
+    said: Vectors | None = None
+    community: Mapping[str, float] = field(default_factory=dict)
     popularity: Mapping[str, float] = field(default_factory=dict)
     fresh: Sequence[str] = ()
     exclude: frozenset[str] = frozenset()
@@ -130,7 +136,7 @@ def score(
     rows = _matrix(ids, index)
     likes = wants.active(Polarity.LIKE)
     near = np.stack([_nearest(rows, wants.vectors(theme)) for theme in likes]) if likes else None
-    channels = _channels(wants, ids, rows, lexical) | _personal(wants, ids, signals)
+    channels = _channels(wants, ids, rows, lexical) | _personal(wants, ids, signals) | _said(wants, ids, index, signals)
     if near is not None:
         channels["theme"] = near.max(axis=0)
     fused = prior(channels, weights or load_weights(), wants.asked) if channels else np.zeros(len(ids))
@@ -160,6 +166,8 @@ def _channels(wants: Wants, ids: list[str], rows: Vectors, lexical: Lexical | No
         channels["bm25"] = np.where(at >= 0, words[at], np.nan)
     if wants.popularity:
         channels["popular"] = np.array([wants.popularity.get(item_id, 0.0) for item_id in ids])
+    if wants.community:
+        channels["community"] = np.log(np.array([wants.community.get(item_id, np.nan) for item_id in ids]))
     if wants.fresh:
         newness = {item_id: 1.0 - place / len(wants.fresh) for place, item_id in enumerate(wants.fresh)}
         channels["fresh"] = np.array([newness.get(item_id, np.nan) for item_id in ids])
@@ -170,6 +178,15 @@ def _personal(wants: Wants, ids: list[str], signals: Signals | None) -> dict[str
     """What the history says, each (n,); nothing without one. With a query, "bm25" is that of the query."""
     found = signals.channels(wants.history, ids) if signals and wants.history else {}
     return {name: raw for name, raw in found.items() if name != "bm25" or not wants.asked}
+
+
+def _said(wants: Wants, ids: list[str], index: VectorIndex, signals: Signals | None) -> dict[str, NDArray[np.floating]]:
+    """What those chose who chose the items that the user's words name; nothing with a query, which names more."""
+    if signals is None or wants.said is None or wants.asked:
+        return {}
+    named = dict.fromkeys(item_id for hits in index.query(wants.said, NAMED) for item_id, _ in hits)
+    found = signals.channels(tuple(named), ids) if named else {}
+    return {f"said_{name}": found[name] for name in ("latent", "words") if name in found}
 
 
 def _matrix(ids: Sequence[str], index: VectorIndex) -> Vectors:

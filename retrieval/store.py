@@ -11,6 +11,7 @@ fails. The methods are in `retrieval/tables`, one file a concern; nothing else i
 from __future__ import annotations
 
 from retrieval.tables.catalogue import Catalogue, content_hash
+from retrieval.tables.communities import Community, Crowd, CrowdCount, Replied
 from retrieval.tables.database import BusyError, ConflictError, ErasedError, StoreError
 from retrieval.tables.edits import Edits
 from retrieval.tables.events import Events
@@ -25,20 +26,23 @@ from retrieval.tables.vectors import Vectors
 
 __all__ = [
     "BusyError",
+    "Community",
     "ConflictError",
+    "CrowdCount",
     "ErasedError",
     "ForgetReport",
     "IngestSummary",
     "LLMCall",
     "LLMTotals",
     "ProfileVersion",
+    "Replied",
     "Store",
     "StoreError",
     "content_hash",
 ]
 
 
-class Store(Ingest, Catalogue, Events, Statements, Profiles, Edits, Vectors, Ledger, Meta, Privacy, Upgrade):
+class Store(Ingest, Catalogue, Events, Statements, Profiles, Edits, Vectors, Ledger, Crowd, Meta, Privacy, Upgrade):
     """All of it behind one object. `url` is a SQLAlchemy URL; a SQLite file is created where there is none."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = 60.0) -> None:

@@ -24,6 +24,7 @@ from agent.coldstart import MOST_CHARS
 from agent.config import Settings
 from agent.errors import NotFoundError
 from agent.serve import edits, health, present, reasons, rows, schemas
+from agent.serve.community_routes import router as community_router
 from agent.serve.examples import describe, documented
 from agent.serve.incoming import In
 from agent.serve.limits import LOOPBACK, PAGE_HEADERS, Limits
@@ -82,6 +83,7 @@ def create_app(
     app = FastAPI(title="Leitmotif", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.clock = clock
     app.include_router(router)
+    app.include_router(community_router)
     app.add_middleware(Limits, hosts=hosts)
     install(app)
     documented(app)

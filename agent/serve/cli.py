@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from agent.serve import edge
-from agent.serve.commands import answers, data, edits, machine, people, tuning
+from agent.serve.commands import answers, crowds, data, edits, machine, people, tuning
 from agent.serve.commands.session import Given, Home, Json
 
 app = typer.Typer(
@@ -35,6 +35,9 @@ app.command("cold-start")(answers.cold_start)
 app.command()(people.why)
 app.command()(answers.feedback)
 app.add_typer(edits.app, name="edit")
+app.add_typer(crowds.communities, name="communities")
+app.command()(crowds.ask)
+app.command()(crowds.answer)
 app.command()(data.export)
 app.command()(data.forget)
 app.command()(machine.serve)

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from typer import Context
 from typer.main import get_command
 
-from agent.serve import edits, reasons, schemas
+from agent.serve import communities, edits, reasons, schemas
 from agent.serve.cli import app
 from agent.serve.commands import reports
 
@@ -53,6 +53,10 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "edit list": edits.OwnedOut,
     "edit add, reword, delete, mute, pin, boost, clear, answer": edits.EditedOut,
     "the same with --preview": edits.PreviewOut,
+    "communities build, list": communities.CommunitiesOut,
+    "communities show": communities.CommunityOut,
+    "ask": communities.AskOut,
+    "answer": communities.AnswerOut,
     "export": schemas.ExportOut,
     "forget": schemas.ForgetOut,
     "serve": reports.ServeOut,

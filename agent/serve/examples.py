@@ -12,9 +12,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from agent.serve import edits, health, reasons, rows, schemas
+from agent.serve import communities, edits, health, reasons, rows, schemas
 from agent.serve.problems import MEDIA_TYPE, Problem
-from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
+from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Reply, Source, ThemeEventKind
 
 FIRST, LAST = datetime(2026, 8, 24, 19, 30, tzinfo=UTC), datetime(2026, 10, 31, 8, 5, tzinfo=UTC)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -100,6 +100,26 @@ ACT = schemas.EventOut(
     id="e-1", user="mara", kind=EventKind.RATE, at=LAST, item="book-026", value=5, text="Finally, a crust.", context={}
 )
 THING = schemas.ItemOut.model_validate({**ITEM, "text": "", "url": None, "image": None, "published_at": None})
+COMMUNITY = communities.CommunityOut(
+    id=3,
+    label="Slow-burn mysteries",
+    origin=Origin.FALLBACK,
+    features=["mystery", "slow-burn"],
+    people=41,
+    share=0.12,
+    since=FIRST,
+    sizes=[communities.SizeOut(at=FIRST, people=38), communities.SizeOut(at=LAST, people=41)],
+    items=[],
+)
+QUESTION = communities.QuestionOut(
+    community=3,
+    label=COMMUNITY.label,
+    text="Do you like slow-burn mysteries?",
+    why="Of all that could be asked, your answer to this tells most about what else to show you: "
+    "about 40 % of people like you would say yes.",
+    likely=0.4,
+    gain=0.31,
+)
 
 REQUESTS: Mapping[str, Any] = {
     "items": [ITEM],
@@ -108,6 +128,8 @@ REQUESTS: Mapping[str, Any] = {
     "feedback": {"item": "course-011", "kind": "like", "impression": 7},
     "edit": {"kind": "mute", "target": THEME.id},
     "preview": {"kind": "add", "text": "old radio plays"},
+    "answer": {"community": 3, "reply": "yes"},
+    "stranger_question": {"text": "I love books about cold places."},
 }
 ANSWERS: Mapping[str, schemas.Out] = {
     "items": rows.RowsOut(
@@ -181,6 +203,12 @@ ANSWERS: Mapping[str, schemas.Out] = {
             ),
         ],
     ),
+    "communities": communities.CommunitiesOut(
+        at=LAST, people=340, rule="from 18 centres", least=5, communities=[COMMUNITY]
+    ),
+    "question": communities.AskOut(user="mara", question=QUESTION, statements=[], ignored=[]),
+    "stranger_question": communities.AskOut(user=None, question=QUESTION, statements=[], ignored=[]),
+    "answer": communities.AnswerOut(user="mara", community=3, reply=Reply.SKIP, statement=None),
     "export": schemas.ExportOut(user="mara", tables={"events": [EVENT]}),
     "forget": schemas.ForgetOut(user="mara", rows={"events": 80, "statements": 6}, scrubbed=True),
     "health": health.HealthOut(),
@@ -208,8 +236,10 @@ _KNOWN_USER = (
     "why",
     "export",
     "forget",
+    "question",
+    "answer",
 )
-_NO_INPUT = ("health", "ready")
+_NO_INPUT = ("health", "ready", "communities")
 
 
 def describe(name: str) -> dict[str, Any]:

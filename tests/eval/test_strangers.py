@@ -19,12 +19,12 @@ from eval.baselines import make
 from eval.cases import Case, Dataset, Question, Ranking
 from eval.material import Material
 from eval.results import to_json
+from eval.stranger_ranks import answers
 from eval.strangers import (
     CANDIDATES,
     EVENTS,
     POSITIVES,
     TEMPLATE,
-    answers,
     curve,
     figures,
     run,

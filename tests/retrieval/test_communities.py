@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,11 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from retrieval.communities import LEAST, Vectors, assign, counted, found, medoids, near, sizes, updated
+from retrieval.communities import LEAST, Vectors, assign, found, homes, membership, renewed, under_ids_of, updated
 from retrieval.embed import unit
 
-T0 = datetime(2026, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
 DIM = 64
 
 
@@ -91,56 +87,52 @@ def test_the_past_can_be_made_to_count_less() -> None:
     assert near_to[0] < near_to[1]
 
 
-def test_sizes_count_people_over_time_and_not_statements() -> None:
-    known = counted(found(ROWS), ROWS, np.zeros(600, dtype=np.int64), T0)
-    known = counted(known, ROWS, np.arange(600), T0 + DAY)
-    series = sizes(known)
-    assert [series[id_][T0] for id_ in range(8)] == [1] * 8
-    ids, _ = assign(known, ROWS)
-    assert series[0][T0 + DAY] == pytest.approx((ids == 0).sum(), abs=3)
-
-
-def test_who_is_forgotten_is_in_no_later_census() -> None:
-    known = counted(found(ROWS), ROWS, OWNERS, T0)
-    left = OWNERS != 0
-    known = counted(known, ROWS[left], OWNERS[left], T0 + DAY)
-    assert [census.people for census in known.history] == [200, 199]
-
-
-def test_a_community_has_no_size_before_it_was_there() -> None:
-    known = counted(found(ROWS), ROWS, OWNERS, T0)
-    strangers = around(centres(1, seed=9), np.zeros(LEAST, dtype=np.int64))
-    known = counted(updated(known, strangers), strangers, np.arange(LEAST), T0 + DAY)
-    assert sizes(known)[8] == {T0 + DAY: LEAST}
-
-
-def test_a_community_is_named_after_members_of_different_people() -> None:
+def test_people_are_counted_and_not_what_they_say() -> None:
     known = found(ROWS)
+    alone = membership(homes(known, ROWS), np.zeros(600, dtype=np.int64), 1, 8)
+    assert alone.sum(axis=0).tolist() == [1] * 8
     ids, _ = assign(known, ROWS)
-    for id_, rows in medoids(known, ROWS, OWNERS, 4).items():
-        assert len({int(OWNERS[row]) for row in rows}) == len(rows) == 4
-        assert {int(ids[row]) for row in rows} == {id_}
+    apart = membership(homes(known, ROWS), np.arange(600), 600, 8)
+    assert apart[:, 0].sum() == pytest.approx((ids == 0).sum(), abs=3)
 
 
-def test_a_few_peoples_words_name_no_community_and_no_stranger_is_shown_it() -> None:
-    few = OWNERS % (LEAST - 1)
-    known = counted(found(ROWS), ROWS, few, T0)
-    assert set(medoids(known, ROWS, few).values()) == {()}
-    assert near(known, ROWS[0]) == []
+def test_what_is_renewed_is_made_of_what_holds_now_and_of_nothing_else() -> None:
+    left = ROWS[OWNERS != 0]
+    again = renewed(found(ROWS).centres, left)
+    ids, similarity = assign(found(ROWS), left)
+    for id_ in range(8):
+        np.testing.assert_allclose(again.sums[id_], left[(ids == id_) & (similarity >= 0.5)].sum(axis=0), rtol=1e-4)
 
 
-def test_a_stranger_is_near_to_those_who_say_the_same() -> None:
-    known = counted(found(ROWS), ROWS, OWNERS, T0)
-    first, second = near(known, MEANS[3], 2)
-    assert first.community == assign(known, MEANS[3:4])[0][0]
-    assert first.similarity > 0.9 > second.similarity
-    assert first.share == sizes(known)[first.community][T0] / 200
+def test_a_community_whose_people_left_dissolves_and_its_id_is_not_given_again() -> None:
+    known = found(ROWS)
+    gone = assign(known, ROWS)[0] != 2
+    again = renewed(known.centres, ROWS[gone])
+    assert not again.sums[2].any()
+    strangers = around(centres(1, seed=9), np.zeros(2 * LEAST, dtype=np.int64))
+    later = renewed(again.centres, np.concatenate([ROWS[gone], strangers]))
+    assert not later.sums[2].any()
+    assert set(assign(later, strangers)[0].tolist()) == {8}
+
+
+def test_communities_found_anew_keep_the_ids_of_those_that_they_are_like() -> None:
+    known = found(ROWS)
+    shuffled = known.centres[[3, 1, 0, 2, 7, 6, 5, 4]]
+    shuffled[6] = centres(1, seed=9)[0]  # one that nobody is like any more
+    again = under_ids_of(known, shuffled)
+    assert len(again.sums) == 9
+    assert not again.sums[6].any()
+    for id_ in (0, 1, 2, 3, 4, 5, 7):
+        assert again.centres[id_] @ shuffled[id_] == pytest.approx(1.0, abs=1e-5)
+    assert again.centres[8] @ known.centres[5] == pytest.approx(1.0, abs=1e-5)
+    assert not under_ids_of(found(ROWS[:0]), shuffled).sums.any()  # everybody left: all have dissolved
 
 
 def test_where_nobody_is_known_nothing_is_near() -> None:
     known = found(np.zeros((0, DIM), dtype=np.float32))
     ids, similarity = assign(known, ROWS[:2])
-    assert (ids.tolist(), similarity.tolist(), near(known, ROWS[0])) == ([-1, -1], [-1.0, -1.0], [])
+    assert (ids.tolist(), similarity.tolist()) == ([-1, -1], [-1.0, -1.0])
+    assert homes(known, ROWS[:2]).tolist() == [-1, -1]
     assert len(updated(known, ROWS[:2]).waiting) == 2
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from retrieval.embed import unit
-from retrieval.fusion import FusionWeights, bounded, fuse, load_weights, mmr, quotas, zscores
+from retrieval.fusion import FusionWeights, bounded, contributions, fuse, load_weights, mmr, quotas, zscores
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -106,6 +106,16 @@ def test_a_stranger_is_weighed_by_hand() -> None:
     assert fuse(heard, weights, asked=False) == pytest.approx(weighted(bm25=3.0, popular=1.0))
 
 
+def test_words_that_were_said_count_for_their_share_beside_a_history() -> None:
+    given = {**PAST, "said_words": np.array([0.0, 1.0, 5.0])}
+    weights = FusionWeights({"taste": 2.0, "bm25": 1.0}, stranger={"bm25": 9.0, "said_words": 4.0}, theme=0.0)
+    half = contributions(given, weights.warmed(0.25), asked=False)
+    assert half["taste"] == pytest.approx(0.75 * 2.0 * zscores(PAST["taste"]))
+    assert half["said_words"] == pytest.approx(0.25 * 4.0 * zscores(given["said_words"]))
+    assert half["bm25"] == pytest.approx(0.75 * zscores(PAST["bm25"]))  # of the history, which has nothing of the words
+    assert fuse(given, weights, asked=False) == pytest.approx(fuse(PAST, weights, asked=False))
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["history", "stranger"])
 def test_a_question_decides_and_the_rest_is_scaled(known: bool) -> None:
     given = {**PAST, "query": np.array([3.0, 2.0, 1.0])}
@@ -192,7 +202,9 @@ def test_what_few_others_chose_counts_in_proportion_until_weights_are_learnt() -
     assert few.channels["taste"] == shipped.channels["taste"]  # a history needs nobody else
     assert many == shipped
     learnt = replace(shipped, shipped=False)
-    assert learnt.among(25) == learnt
+    assert learnt.among(25).channels == learnt.channels
+    # of strangers nothing is learnt
+    assert learnt.among(25).stranger["popular"] == pytest.approx(learnt.stranger["popular"] / 4)
 
 
 def test_what_was_learnt_and_saved_is_not_taken_for_shipped(tmp_path: Path) -> None:

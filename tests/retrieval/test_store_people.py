@@ -24,6 +24,7 @@ from retrieval.records import (
     Profile,
     Question,
     Recommendation,
+    Reply,
     Source,
     Statement,
     Theme,
@@ -31,7 +32,7 @@ from retrieval.records import (
     ThemeEventKind,
 )
 from retrieval.schema import personal_tables
-from retrieval.store import ConflictError, ErasedError, LLMCall, Store, StoreError
+from retrieval.store import ConflictError, ErasedError, LLMCall, Replied, Store, StoreError
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -87,6 +88,7 @@ def fill(store: Store, user: str) -> None:
     store.log_llm_calls([LLMCall(f"c-{user}", T0, "p@1", "ff", "m", "score", user, 1, 1, 0, 0.1, 1, "ok")])
     store.put_vectors("m", user, {"h": VECTOR})
     store.save_edit(Edit(user, EditKind.PIN, T0, target="t1", was=CANARY, text=CANARY))
+    store.save_reply(Replied(user, 3, CANARY, Reply.YES, T0))
 
 
 def test_statements_are_saved_changed_and_superseded(store: Store) -> None:

@@ -27,7 +27,7 @@ def test_help(run: Cli, path: tuple[str, ...]) -> None:
     ran = run(*path, "--help")
     assert ran.code == 0
     assert ran.out.startswith(f"Usage: {' '.join(('leitmotif', *path))}")
-    if path and path not in {("llm",), ("eval",), ("edit",)}:  # groups
+    if path and path not in {("llm",), ("eval",), ("edit",), ("communities",)}:  # groups
         assert "Example: leitmotif " in ran.out
         assert "--json" in ran.out
         assert "--home" in ran.out

@@ -17,6 +17,7 @@ from httpx import Response
 from agent.serve.api import create_app
 from agent.serve.problems import KINDS, Problem
 from agent.service import Service
+from tests.crowd import gather
 from tests.fakes import NOW
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -33,6 +34,7 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def api(service: Service) -> Iterator[TestClient]:
+    gather(service)
     with TestClient(create_app(service.settings, service, clock=lambda: NOW), base_url="http://localhost") as client:
         yield client
 
