@@ -19,7 +19,7 @@ from retrieval.embed import CachedEmbedder, Embedder, Vectors
 from retrieval.exact import VectorIndex
 from retrieval.fusion import FusionWeights, mmr
 from retrieval.lexical import Lexical
-from retrieval.records import Candidate, Event, Item, Polarity, Profile, Statement
+from retrieval.records import Candidate, Event, Horizon, Item, Polarity, Profile, Statement
 from retrieval.restraint import restrain
 from retrieval.search import Wants, candidates, score
 from retrieval.segments import polarities
@@ -148,13 +148,15 @@ class Slates:
         )
 
     def _history(self, known: Known, muted: frozenset[str], now: datetime) -> tuple[str, ...]:
-        """The items that the user's acts speak for, each once, oldest first, without what a muted theme stands on."""
+        """The items that the user's acts speak for, each once, oldest first, without what a muted theme or a one-off stands
+        on."""
         events = self._store.events(known.profile.user, until=now)
-        silenced = {s for t in known.profile.themes if t.id in muted for s in t.statements}
+        away = (t for t in known.profile.themes if t.id in muted or t.horizon is Horizon.ONE_OFF)
+        silenced = {s for t in away for s in t.statements}
         evidence = {e for s in known.profile.statements if s.id in silenced for e in s.evidence}
-        away = {known.events[e].item for e in evidence if e in known.events}
+        silent = {known.events[e].item for e in evidence if e in known.events}
         liked = (e.item for e, says in zip(events, polarities(events), strict=True) if says is Polarity.LIKE)
-        return tuple(dict.fromkeys(item for item in liked if item is not None and item not in away))
+        return tuple(dict.fromkeys(item for item in liked if item is not None and item not in silent))
 
     def nearness(self, item: Item, known: Known) -> dict[str, float]:
         """Statement id -> cosine of where it points and the item; empty for an item that the index does not hold."""

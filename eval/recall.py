@@ -21,13 +21,14 @@ from eval.candidates import generator
 from eval.cases import Case, distinct
 from eval.material import Material
 from eval.stats import bootstrap_ci
+from retrieval.clustering import group
 from retrieval.embed import Progress, Vectors
 from retrieval.exact import Hits, VectorIndex
 from retrieval.fusion import FusionWeights, quotas
 from retrieval.ranker import prior
 from retrieval.records import Polarity, Theme
 from retrieval.search import Shares, Wants, propose, share_out
-from retrieval.themes import ThemeRules, cluster, medoid
+from retrieval.themes import medoid
 
 POOL = 200  # what `recommend` scores (agent.config.RecommendSettings.pool)
 SIGNALS = {"words": "bm25", "popular": "popular", "crowd": "walk", "latent": "latent"}
@@ -146,11 +147,11 @@ def _touched(material: Material, case: Case) -> frozenset[str]:
 
 
 def interests(vectors: Vectors) -> list[tuple[Vectors, int]]:
-    """(vector, items) of each interest of a history, `vectors` (n, dim): clusters as the product makes its themes, each
-    searched with by the item in its middle (PinnerSage, arXiv 2007.03634)."""
-    labels = cluster(vectors, ThemeRules().distance)
-    groups = [vectors[labels == label] for label in dict.fromkeys(labels.tolist())]
-    return [(group[medoid(group)], len(group)) for group in groups]
+    """(vector, items) of each interest of a history, `vectors` (n, dim): Ward's clusters, each searched with by the item in
+    its middle (PinnerSage, arXiv 2007.03634)."""
+    labels = group(vectors).labels
+    parts = [vectors[labels == label] for label in dict.fromkeys(labels.tolist())]
+    return [(part[medoid(part)], len(part)) for part in parts]
 
 
 def agreement(answers: Sequence[Hits], exact: Sequence[Hits], k: int) -> float:

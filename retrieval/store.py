@@ -19,8 +19,10 @@ from retrieval.tables.meta import Meta
 from retrieval.tables.privacy import ForgetReport, Privacy
 from retrieval.tables.profiles import Profiles, ProfileVersion, ThemeMark
 from retrieval.tables.statements import Statements
+from retrieval.tables.theme_states import SavedState, ThemeStates
 from retrieval.tables.upgrade import Upgrade
 from retrieval.tables.vectors import Vectors
+from retrieval.tables.withdrawal import Withdrawal
 
 __all__ = [
     "BusyError",
@@ -31,6 +33,7 @@ __all__ = [
     "LLMCall",
     "LLMTotals",
     "ProfileVersion",
+    "SavedState",
     "Store",
     "StoreError",
     "ThemeMark",
@@ -38,7 +41,9 @@ __all__ = [
 ]
 
 
-class Store(Ingest, Catalogue, Events, Statements, Profiles, Vectors, Ledger, Meta, Privacy, Upgrade):
+class Store(
+    Ingest, Catalogue, Events, Statements, Profiles, ThemeStates, Withdrawal, Vectors, Ledger, Meta, Privacy, Upgrade
+):
     """All of it behind one object. `url` is a SQLAlchemy URL; a SQLite file is created where there is none."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = 60.0) -> None:

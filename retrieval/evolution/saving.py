@@ -19,7 +19,7 @@ from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
 from retrieval.evolution.state import Entry, Past, State, refold
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
-VERSION = 1
+VERSION = 2
 
 
 def to_json(state: State) -> str:
@@ -90,7 +90,7 @@ def _to_group(row: dict[str, Any]) -> Group:
 
 def _to_core(row: dict[str, Any]) -> Core:
     events = [
-        ThemeEvent(e["theme"], ThemeEventKind(e["kind"]), _time(e["at"]), tuple(e["sources"]), e["detail"])
+        ThemeEvent(e["theme"], ThemeEventKind(e["kind"]), _time(e["at"]), tuple(e["sources"]), e["detail"], tuple(e["causes"]))
         for e in row["events"]
     ]
     return Core(**row | {"groups": [_to_group(g) for g in row["groups"]], "events": events})
@@ -100,6 +100,8 @@ def _to_rules(row: dict[str, Any]) -> EvolutionRules:
     return EvolutionRules(**row | {
         "burst": timedelta(seconds=row["burst"]),
         "visit": timedelta(seconds=row["visit"]),
+        "gift": timedelta(seconds=row["gift"]),
+        "quiet": timedelta(seconds=row["quiet"]),
         "split_looks": tuple(row["split_looks"]),
     })  # fmt: skip
 

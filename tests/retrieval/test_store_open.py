@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from retrieval.records import Horizon
 from retrieval.store import BusyError, Store, StoreError
 from retrieval.tables import upgrade
 
@@ -78,6 +79,25 @@ def test_a_migration_that_fails_leaves_nothing_and_is_made_up_for(
     assert _execute(tmp_path / "x.db", "SELECT name FROM sqlite_master") == []
     with Store(address) as store:
         assert store.users() == []
+
+
+def test_a_store_of_the_first_version_opens_with_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"sqlite:///{tmp_path / 'x.db'}"
+    with monkeypatch.context() as patched:
+        patched.setattr(upgrade, "HEAD", "0001")
+        Store(address).close()
+    _execute(tmp_path / "x.db", "INSERT INTO profiles VALUES ('u', 1, 0, 'Jazz.', 'model', 3)")
+    theme = "'u', 1, 't', 0, 'Jazz', '', 'like', '[]', 's', x'', 1.0, 0.0, 'model', 1"
+    _execute(tmp_path / "x.db", f"INSERT INTO themes VALUES ({theme})")
+    _execute(tmp_path / "x.db", "INSERT INTO theme_events VALUES ('u', 1, 0, 't', 'born', 0, '[]', 'from 3 events')")
+    with Store(address) as store:
+        profile = store.profile("u")
+        assert profile is not None
+        assert [(t.label, t.horizon) for t in profile.themes] == [("Jazz", Horizon.LONG)]
+        assert [(e.detail, e.causes) for e in store.theme_events("u")] == [("from 3 events", ())]
+        assert store.theme_state("u") is None
 
 
 def test_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
