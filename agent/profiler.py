@@ -190,7 +190,8 @@ class Profiler:
             raise failure  # only now, so that none is left at work behind our back
         made = {g.key: f for (g, _), f in zip(missing, fresh, strict=True) if not isinstance(f, BaseException)}
         found = {**known, **made}
-        return [replace(said, superseded_by=None) for g, _ in told if (said := found[g.key]) is not None]
+        said = {s.id: replace(s, superseded_by=None) for g, _ in told if (s := found[g.key]) is not None}
+        return list(said.values())  # after a rollback several segments may have one statement
 
     def _settle(
         self, user: str, written: Sequence[Statement], history: History, as_of: datetime

@@ -81,6 +81,18 @@ class Statements(Database):
         with self._write() as conn:
             return conn.execute(update(statements).where(mine).values(superseded_by=new_id)).rowcount > 0
 
+    def restore_statements(self, user: str, heirs: Mapping[str, str | None]) -> None:
+        """Go back to earlier words. `heirs`: statement id -> the id of the statement that speaks for its segments from now on
+        (itself for one that is back), None where nothing is to be said of them any more. Raises ErasedError."""
+        with self._write() as conn:
+            refuse_erased(conn, user)
+            for old, heir in heirs.items():
+                if heir is not None:
+                    mine = and_(statements.c.user == user, statements.c.id == old)
+                    conn.execute(update(statements).where(mine).values(superseded_by=None if heir == old else heir))
+                read = and_(segments.c.user == user, segments.c.statement == old)
+                conn.execute(update(segments).where(read).values(statement=heir))
+
     def delete_statement(self, user: str, statement_id: str) -> bool:
         """Remove a statement everywhere; its segments count as abstained, so it is not written again. False if unknown."""
         mine = and_(statements.c.user == user, statements.c.id == statement_id)
