@@ -1,7 +1,7 @@
 """What changed from one profile to another, as data and in words; and what is to be said of a theme and of a step in its life.
 
-    for change in changes(then, now, steps):
-        change.kind, change.id, change.text      # "faded", "t-8990c8d67f", "“Jazz and live” has faded."
+for change in changes(then, now, steps):
+    change.kind, change.id, change.text      # "faded", "t-8990c8d67f", "“Jazz and live” has faded."
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ from agent import plain
 from retrieval.records import Horizon, Profile, Statement, Theme, ThemeEvent, ThemeEventKind
 
 Kind = Literal[
-    "new", "split", "lasting", "faded", "one-off", "revived", "merged", "gone", "renamed", "rose", "fell", "said", "unsaid"
+    "new",
+    "split",
+    "lasting",
+    "faded",
+    "one-off",
+    "revived",
+    "merged",
+    "gone",
+    "renamed",
+    "rose",
+    "fell",
+    "said",
+    "unsaid",
 ]
 NOTED = 0.25  # the share of the larger importance that a change must have to be told
 
@@ -47,9 +59,7 @@ def _names(*profiles: Profile) -> dict[str, str]:
     return {t.id: f"“{t.label}”" for profile in profiles for t in profile.themes if t.label}
 
 
-def _of_theme(
-    old: Theme | None, new: Theme, steps: Sequence[ThemeEvent], names: Mapping[str, str]
-) -> Iterator[Change]:
+def _of_theme(old: Theme | None, new: Theme, steps: Sequence[ThemeEvent], names: Mapping[str, str]) -> Iterator[Change]:
     name = names.get(new.id, new.id)
     if old is None:
         parents = _parents(new.id, ThemeEventKind.SPLIT, steps, names)

@@ -1,9 +1,9 @@
 """How a user's themes came to be what they are: as they were, what changed, back to an earlier version, without some events.
 
-    lives.compare("mara", spring, autumn).changes
-    lives.rollback("mara", 3, now)          # a new version with the words of the third
-    lives.withdraw("mara", ["e-17"])        # an event is taken back, and with it what leaned on it
-    lives.grouping("mara", "kmeans")        # another way to group the same statements
+lives.compare("mara", spring, autumn).changes
+lives.rollback("mara", 3, now)          # a new version with the words of the third
+lives.withdraw("mara", ["e-17"])        # an event is taken back, and with it what leaned on it
+lives.grouping("mara", "kmeans")        # another way to group the same statements
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class Lives:
         """A new version with the statements, names and portrait of an earlier one. Segments that were read differently since
         keep the earlier words until new events change them. What the user said stays as it is now, and so does what they
         did: the next update follows their themes on from today. Raises NotFoundError, UsageError and ConflictError."""
-        newest = self._store.profile_version(user)
-        back = self._store.profile_at(user, version)
+        saved = self._store.profile_version(user)
+        now_holds, back = self._store.profile(user), self._store.profile_at(user, version)
         if back is None:
             raise NotFoundError(f"{user!r} has no version {version}", hint=f"run `leitmotif themes {user} --history`")
-        if version == newest:
+        if now_holds is not None and version == now_holds.version:
             raise UsageError(f"version {version} is what holds now")
         every = self._store.statements(user, include_superseded=True)
         inferred = [s for s in back.statements if s.source is Source.INFERRED]
@@ -93,7 +93,7 @@ class Lives:
             events_seen=self._store.event_count(user, now),
             restores=version,
         )
-        return self._store.save_profile(restored, newest)
+        return self._store.save_profile(restored, saved)
 
     def withdraw(self, user: str, events: Sequence[str]) -> ForgetReport:
         """Delete events of a user for good, with every statement, theme and step that leaned on them. Raises NotFoundError,

@@ -25,8 +25,8 @@ from agent.history import History
 from agent.tracking import Tracker
 from agent.writer import Writer
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
-from retrieval.features import CatalogueStats
 from retrieval.evolution import EvolutionRules, State
+from retrieval.features import CatalogueStats
 from retrieval.merge import contradicted, fold
 from retrieval.records import (
     Origin,

@@ -23,7 +23,6 @@ from eval.theme_systems import LEAST, Batch, Chronicle, System, ThemeRules
 from retrieval.embed import Vectors
 from retrieval.records import ThemeEvent
 
-
 FIT_EVERY = 25
 PCA_DIM = 8
 MERGE_SIMILARITY = 0.3  # cosine; the default, 0.7, is for vectors that are not centred and does worse here

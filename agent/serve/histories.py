@@ -39,7 +39,9 @@ class DiffOut(Out):
     from_as_of: Moment = Field(description="of the profile stored last by the first moment, UTC")
     to_version: int
     to_as_of: Moment = Field(description="of the profile stored last by the second moment, UTC")
-    changes: list[ChangeOut] = Field(description="themes first, strongest first, then statements; empty if all is the same")
+    changes: list[ChangeOut] = Field(
+        description="themes first, strongest first, then statements; empty if all is the same"
+    )
 
 
 class SideOut(Out):
@@ -49,7 +51,9 @@ class SideOut(Out):
     algorithm: str
     clusters: int
     rule: str = Field(description="how the number of clusters was found")
-    silhouette: float | None = Field(description="from -1 to 1; none for one cluster, or where each statement is its own")
+    silhouette: float | None = Field(
+        description="from -1 to 1; none for one cluster, or where each statement is its own"
+    )
     groups: list[list[str]] = Field(description="statement ids, the one in the middle first")
 
 
@@ -101,7 +105,9 @@ def show_diff(out: DiffOut) -> RenderableType:
 
 
 def show_grouping(out: GroupingOut) -> RenderableType:
-    parts: list[RenderableType] = [Text(f"{out.user} (version {out.version}), {out.themes} living themes", style="bold")]
+    parts: list[RenderableType] = [
+        Text(f"{out.user} (version {out.version}), {out.themes} living themes", style="bold")
+    ]
     for side in out.sides:
         score = "no silhouette" if side.silhouette is None else f"silhouette {side.silhouette:.2f}"
         parts += ["", f"{side.polarity}s by {side.algorithm}: {side.clusters} clusters, {score} ({side.rule})"]

@@ -18,7 +18,7 @@ from datetime import datetime
 import numpy as np
 
 from retrieval.evolution.groups import Group, centroid, join, reset, settle, take
-from retrieval.evolution.measures import between, cohesion, distinct, halves
+from retrieval.evolution.measures import between, cohesion, distinct, halves, whole
 from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
@@ -256,6 +256,8 @@ def _parts(theme: Group, rules: EvolutionRules) -> tuple[list[Member], list[Memb
         if len(members) < look:
             return None
         vectors = np.stack([m.vector for m in members])
+        if whole(vectors, rules.birth, rules.split_below):
+            continue
         sides = halves(vectors)
         one, two = vectors[~sides], vectors[sides]
         if (

@@ -96,7 +96,8 @@ def advance(
 
     `vectors` (n, dim): unit rows, or zero where a point says nothing. Time does not run backwards: a `now` before the
     state's counts as the state's. Raises ValueError for vectors or weights that are none and for rules other than the
-    state's (replay then), HistoryNeededError for a point older (or changed and older) than what the state keeps unless all points are passed.
+    state's (replay then), HistoryNeededError for a point older than what the state keeps unless all are passed, and for a
+    changed one that is.
     """
     rules = rules or state.past.rules or EvolutionRules()
     if state.past.rules not in (None, rules):
@@ -183,7 +184,8 @@ def _seen(user: str, now: datetime, past: Past, rules: EvolutionRules) -> State:
     for (id_, _, _), label in zip(rows, core.labels, strict=True):
         if label in members:
             members[label].append(id_)
-    themes, buds = [], []
+    themes: list[Tracked] = []
+    buds: list[Tracked] = []
     for g in core.groups:
         active = g.active if g.theme else not over(core, g, now, rules)
         figures = (float(today[g.serial]), float(today[g.serial] - before[g.serial]))

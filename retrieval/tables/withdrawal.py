@@ -41,7 +41,7 @@ class Withdrawal(Database):
             return len(gone)
 
 
-def _withdraw(conn: Connection, user: str, gone: Collection[str]) -> None:
+def _withdraw(conn: Connection, user: str, gone: set[str]) -> None:
     rows = conn.execute(select(statements.c.id, statements.c.evidence).where(statements.c.user == user)).all()
     leaning = {row.id for row in rows if not gone.isdisjoint(row.evidence)}
     _unname(conn, user, leaning)
@@ -59,7 +59,7 @@ def _withdraw(conn: Connection, user: str, gone: Collection[str]) -> None:
     conn.execute(delete(vectors).where(vectors.c.owner == user))
 
 
-def _unname(conn: Connection, user: str, leaning: Collection[str]) -> None:
+def _unname(conn: Connection, user: str, leaning: set[str]) -> None:
     """Take statements out of the themes of all versions, with the words that were made from them."""
     for row in conn.execute(select(themes).where(themes.c.user == user)).all():
         if leaning.isdisjoint(row.statements):

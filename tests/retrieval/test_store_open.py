@@ -81,16 +81,16 @@ def test_a_migration_that_fails_leaves_nothing_and_is_made_up_for(
         assert store.users() == []
 
 
-def test_a_store_of_the_first_version_opens_with_what_is_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_of_the_first_version_opens_with_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"sqlite:///{tmp_path / 'x.db'}"
     with monkeypatch.context() as patched:
         patched.setattr(upgrade, "HEAD", "0001")
         Store(address).close()
     _execute(tmp_path / "x.db", "INSERT INTO profiles VALUES ('u', 1, 0, 'Jazz.', 'model', 3)")
-    theme = "'u', 1, 't', 0, 'Jazz', '', 'like', '[]', 's', x'', 1.0, 0.0, 'model', 1"
-    _execute(tmp_path / "x.db", f"INSERT INTO themes VALUES ({theme})")
+    _execute(
+        tmp_path / "x.db",
+        "INSERT INTO themes VALUES ('u', 1, 't', 0, 'Jazz', '', 'like', '[]', 's', x'', 1.0, 0.0, 'model', 1)",
+    )
     _execute(tmp_path / "x.db", "INSERT INTO theme_events VALUES ('u', 1, 0, 't', 'born', 0, '[]', 'from 3 events')")
     with Store(address) as store:
         profile = store.profile("u")

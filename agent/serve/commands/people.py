@@ -124,8 +124,8 @@ def themes(
              leitmotif themes ann --diff 2026-01-31 2026-03-31
              leitmotif themes ann --algorithm kmeans
     """
-    from agent.serve.commands.history import difference, grouping
     from agent.serve import present
+    from agent.serve.commands.history import difference, grouping
 
     session = Session(ctx, as_json, home)
     with session.service() as service:
