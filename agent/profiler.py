@@ -10,7 +10,7 @@ The store is read first and written last; between the two nothing is held open, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -105,7 +105,8 @@ class Profiler:
         found = assemble(user, state, statements, topics, known, as_of, self._rules.decay)
         statements = [replace(s, horizon=found.horizons[s.id]) for s in statements]
         themes, renamed = await self._name(found.themes, previous, statements, history, as_of)
-        steps = (*found.events, *self._renamed_before(user, found.events), *renamed)
+        lived = {t.id for t in themes} | {step.theme for step in found.events}
+        steps = (*found.events, *self._renamed_before(user, lived), *renamed)
         profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=steps)
         portrait, origin = await self._portrait(profile, previous, history)
         return replace(profile, portrait=portrait, portrait_origin=origin), replaced
@@ -223,11 +224,10 @@ class Profiler:
         """(n, dim) What sentences about a user say: unit vectors around the catalogue's mean, as those of topics are."""
         return unit(CachedEmbedder(self._embedder, self._store, user).embed(texts) - self._topics.mean())
 
-    def _renamed_before(self, user: str, steps: Sequence[ThemeEvent]) -> list[ThemeEvent]:
-        """What themes were renamed to so far, of those that have lived."""
-        lived = {step.theme for step in steps}
+    def _renamed_before(self, user: str, themes: Collection[str]) -> list[ThemeEvent]:
+        """What these themes were renamed to so far."""
         told = self._store.theme_events(user)
-        return [step for step in told if step.kind is ThemeEventKind.RENAMED and step.theme in lived]
+        return [step for step in told if step.kind is ThemeEventKind.RENAMED and step.theme in themes]
 
     async def _name(
         self,

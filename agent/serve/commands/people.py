@@ -27,6 +27,16 @@ AsOf = Annotated[
     datetime | None,
     typer.Option("--as-of", metavar="TIME", parser=moment, help="As it was then (ISO 8601, UTC) [now]."),
 ]
+Diff = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--diff", metavar="TIME TIME", help="What changed from one time to another, instead."),
+]
+Algorithm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The statements grouped by ward, average, kmeans, dbscan, hdbscan or birch, instead."
+    ),
+]
 Who = Annotated[str, typer.Argument(metavar="USER", help="User id.")]
 
 
@@ -98,18 +108,8 @@ def themes(
     user: Who,
     history: Annotated[bool, typer.Option("--history", help="Also how they came to be, and the versions.")] = False,
     as_of: AsOf = None,
-    diff: Annotated[
-        tuple[str, str] | None,
-        typer.Option("--diff", metavar="TIME TIME", help="What changed from one time to another, instead."),
-    ] = None,
-    algorithm: Annotated[
-        str | None,
-        typer.Option(
-            "--algorithm",
-            metavar="NAME",
-            help="The statements grouped by ward, average, kmeans, dbscan, hdbscan or birch, instead.",
-        ),
-    ] = None,
+    diff: Diff = None,
+    algorithm: Algorithm = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
