@@ -137,7 +137,7 @@ class Profiler:
         return History(tuple(events), items, self._topics.of_events(user, events, items))
 
     async def sketch(self, user: str, as_of: datetime) -> Profile:
-        """A profile of plain sentences for when there is no LLM. Nothing of it is saved, so that it never replaces a real one.
+        """A profile of plain sentences for when there is no LLM. No version is saved, so that it never replaces a real one.
 
         Use it with a Writer that has no LLM.
         """

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
 
 from eval.candidates import generator
 from eval.cases import Case, distinct
 from eval.material import Material
 from eval.stats import bootstrap_ci
-from retrieval.clustering import group
 from retrieval.embed import Progress, Vectors
 from retrieval.exact import Hits, VectorIndex
 from retrieval.fusion import FusionWeights, quotas
@@ -30,6 +30,7 @@ from retrieval.records import Polarity, Theme
 from retrieval.search import Shares, Wants, propose, share_out
 from retrieval.themes import medoid
 
+WARD = 1.2  # distance on unit vectors at which interests stop merging; about 1.41 is two unlike things
 POOL = 200  # what `recommend` scores (agent.config.RecommendSettings.pool)
 SIGNALS = {"words": "bm25", "popular": "popular", "crowd": "walk", "latent": "latent"}
 CHANNELS = ("theme", *SIGNALS, "union", "shipped", "fused")
@@ -148,8 +149,11 @@ def _touched(material: Material, case: Case) -> frozenset[str]:
 
 def interests(vectors: Vectors) -> list[tuple[Vectors, int]]:
     """(vector, items) of each interest of a history, `vectors` (n, dim): Ward's clusters, each searched with by the item in
-    its middle (PinnerSage, arXiv 2007.03634)."""
-    labels = group(vectors).labels
+    its middle (PinnerSage, arXiv 2007.03634). These are vectors of the index, not around the catalogue's mean as
+    `retrieval.clustering` expects them."""
+    if len(vectors) < 2:
+        return [(row, 1) for row in vectors]
+    labels = fcluster(linkage(vectors, method="ward"), t=WARD, criterion="distance")
     parts = [vectors[labels == label] for label in dict.fromkeys(labels.tolist())]
     return [(part[medoid(part)], len(part)) for part in parts]
 

@@ -243,7 +243,8 @@ def test_what_merged_and_split_again_keeps_its_history_through_updates(tmp_path:
         store.ingest([Item(f"{sign}{p.id}", f"{sign}{p.id}") for p in planted.points for sign in ("", "-")])
         store.ingest([Event(p.id, "u", EventKind.LIKE, p.at, p.id) for p in planted.points])
         tracker = Tracker(store, Topics(store, embedder), embedder.name, EvolutionRules())
-        told = [tracker.state("u", planted.points[n].at).events for n in range(9, len(planted.points), 20)]
+        days = [*(p.at for p in planted.points[9::20]), planted.now]
+        told = [tracker.state("u", day).events for day in days]
     assert all(later[: len(earlier)] == earlier for earlier, later in itertools.pairwise(told))
     merged, split = (
         next(s for s in told[-1] if s.kind is kind) for kind in (ThemeEventKind.MERGED, ThemeEventKind.SPLIT)
