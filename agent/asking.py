@@ -19,6 +19,7 @@ from agent import plain
 from agent.coldstart import Reading, read
 from agent.crowds import Crowds
 from agent.errors import NotFoundError
+from agent.known import known_user
 from agent.llm import LLM
 from agent.will import spoken
 from retrieval import inquiry
@@ -69,7 +70,7 @@ class Asking:
 
         Raises NotFoundError.
         """
-        self._known_user(user)
+        known_user(self._store, user)
         return self._best(self._of(user))
 
     async def question_for(self, text: str, now: datetime) -> tuple[Question | None, Reading]:
@@ -85,7 +86,7 @@ class Asking:
 
         Raises NotFoundError for an unknown user and for a community that is not shown.
         """
-        self._known_user(user)
+        known_user(self._store, user)
         asked = next((c for c in self._crowds.communities() if c.id == community), None)
         if asked is None:
             raise NotFoundError(f"no community {community}", hint="`leitmotif ask USER` says which one to answer")
@@ -101,10 +102,6 @@ class Asking:
             self._store.save_edit(edit, [said])
         self._store.save_reply(Replied(user, community, asked.label, reply, now))
         return said
-
-    def _known_user(self, user: str) -> None:
-        if not self._store.has_user(user):
-            raise NotFoundError(f"unknown user {user!r}", hint="ingest their events, or ask a stranger")
 
     def _of(self, user: str) -> _Known:
         replies = self._store.replies(user)

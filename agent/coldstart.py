@@ -23,9 +23,9 @@ from agent.typed import typed
 from prompts import library
 from retrieval import trust
 from retrieval.embed import Embedder
+from retrieval.evolution import theme_id
 from retrieval.merge import statement_id
 from retrieval.records import Horizon, Origin, Polarity, Profile, Source, Statement, Theme
-from retrieval.themes import theme_id
 
 MOST_CHARS = 2000
 MOST_STATEMENTS = 12
@@ -162,7 +162,7 @@ def provisional(user: str, statements: Sequence[Statement], embedder: Embedder, 
     vectors = embedder.embed([s.facet for s in statements]) if statements else np.zeros((0, embedder.dim))
     themes = tuple(
         Theme(
-            id=theme_id(user, s, ()),
+            id=theme_id(user, s.id),
             user=user,
             label=plain.capital(s.facet),
             summary=s.text,

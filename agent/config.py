@@ -76,16 +76,11 @@ class ProfileSettings(_Section):
     samples: int = Field(3, ge=1, le=16, description="answers drawn a segment; the guard and likelihood choose")
     merge_similarity: float = Field(0.88, ge=0, le=1, description="cosine above which two statements mean the same")
     contradiction: float = Field(0.75, ge=0, le=1, description="cosine of two topics that a like and a dislike share")
-    theme_distance: float = Field(1.2, gt=0, description="Ward distance on unit vectors at which themes stop merging")
-    theme_match: float = Field(0.5, ge=0, le=1, description="cosine to keep yesterday's theme id")
     entailment_model: Path | None = Field(
         None, description="folder of a transformers model that says whether a statement follows from its evidence; off"
     )
     decay_per_day: float = Field(
         0.01, ge=0, description="importance is the sum of exp(-decay * age); PinnerSage uses 0.01"
-    )
-    fade_below: float = Field(
-        0.1, ge=0, le=1, description="a theme with less than this share of the strongest has faded"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from agent.edits import applied, edited, ground
 from agent.errors import NotFoundError, UsageError
+from agent.known import known_user
 from agent.own import own_label, own_statement
 from agent.parts import Parts
 from agent.will import Marks, last_will, marked, spoken
@@ -82,12 +83,6 @@ class Owned:
     questions: tuple[Question, ...]
     superseded: tuple[Statement, ...]
     profile: Profile | None
-
-
-def known_user(store: Store, user: str) -> None:
-    """Raises NotFoundError for somebody of whom nothing is known."""
-    if not store.has_user(user):
-        raise NotFoundError(f"unknown user {user!r}", hint="ingest their events, or use cold-start for a stranger")
 
 
 class Control:

@@ -18,6 +18,7 @@ from agent.gate import Meaning, rests
 from agent.will import Will, last_will, object_of, rests_on
 from retrieval.echo import is_echo
 from retrieval.embed import Vectors
+from retrieval.evolution.lifecycle import theme_id
 from retrieval.records import (
     Edit,
     EditKind,
@@ -30,7 +31,6 @@ from retrieval.records import (
     Theme,
 )
 from retrieval.store import Store
-from retrieval.themes import theme_id
 
 STRONG = 3  # distinct new items, echoes left out: as many as make a confidence of 0.6
 ALIKE = 0.75  # cosine of two meanings; what the setting profile.contradiction is by default
@@ -195,15 +195,14 @@ def _themes(
     homed = {i for t in found for i in t.statements}
     restored = {i for edit in pins.values() for i in edit.statements}
     alone = [s for s in statements if s.id not in homed and (s.source is not Source.INFERRED or s.id in restored)]
-    return (*found, *_of_their_own(profile.user, alone, {t.id for t in found}, ground))
+    return (*found, *_of_their_own(profile.user, alone, ground))
 
 
-def _of_their_own(user: str, alone: Sequence[Statement], taken: set[str], ground: Ground) -> list[Theme]:
+def _of_their_own(user: str, alone: Sequence[Statement], ground: Ground) -> list[Theme]:
     vectors = ground.meaning([s.text for s in alone]) if alone else ()
     found = []
     for s, vector in zip(alone, vectors, strict=True):
-        made = theme_id(user, s, taken)
-        taken.add(made)
+        made = theme_id(user, s.id)
         label, centroid = plain.capital(s.facet), tuple(float(x) for x in vector)
         theme = Theme(made, user, label, s.text, s.polarity, (s.id,), s.id, centroid, SAID_WEIGHT, origin=Origin.USER)
         found.append(theme)

@@ -60,7 +60,8 @@ class _Counted(Generic[_T]):
     erased: int
 
     def still_holds(self, events: int, erased: int) -> bool:
-        return erased == self.erased and events - self.events <= max(LEAST_GROWTH, GROWTH * self.events)
+        grown = events - self.events
+        return erased == self.erased and 0 <= grown <= max(LEAST_GROWTH, GROWTH * self.events)
 
 
 def newest(items: Iterable[Item]) -> list[tuple[datetime | None, str]]:

@@ -1,7 +1,8 @@
 """The write path: a user's events to a profile, as of a moment. Incremental: what was written before is never written again.
 
-    events -> segments -> worth saying? -> statements (LLM, cached by segment) -> fold -> contradictions -> themes -> labels
-    -> portrait -> the gate again -> store
+    events -> segments -> worth saying? -> statements (LLM, cached by segment) -> fold -> contradictions
+    events -> the state of the themes (agent/tracking.py) -> themes with statements -> labels -> portrait
+    -> the gate again -> store
 
 The store is read first and written last; between the two nothing is held open, so a crash loses at most unfinished work.
 """
@@ -9,7 +10,7 @@ The store is read first and written last; between the two nothing is held open, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,16 +19,17 @@ import numpy as np
 
 from agent import plain
 from agent.config import ProfileSettings
-from agent.edits import SAID_WEIGHT, edited
+from agent.edits import edited
 from agent.evidence import Evidence, evidence_of, weighed
 from agent.gate import Crowd, Judge, admit, rests
 from agent.history import History
+from agent.tracking import Tracker
 from agent.writer import Writer
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
+from retrieval.evolution import EvolutionRules, State
 from retrieval.features import CatalogueStats
-from retrieval.merge import contradicted, fold, horizon
+from retrieval.merge import contradicted, fold
 from retrieval.records import (
-    Horizon,
     Origin,
     Profile,
     Segment,
@@ -39,8 +41,7 @@ from retrieval.records import (
 )
 from retrieval.segments import SegmentRules, segment
 from retrieval.store import Store
-from retrieval.themes import Cluster, ThemeRules, clusters, evolve
-from retrieval.themes import Evidence as ThemeEvidence
+from retrieval.themes import assemble
 from retrieval.topics import Topics
 
 RELABEL_BELOW = 0.5  # a theme is named anew when less than this share of its evidence is what its name was made from
@@ -63,6 +64,8 @@ class Profiler:
         self._store = store
         self._embedder = embedder
         self._topics = Topics(store, embedder)
+        self._rules = EvolutionRules(decay=settings.decay_per_day)
+        self._tracker = Tracker(store, self._topics, embedder.name, self._rules)
         self._writer = writer
         self._stats = stats
         self._crowd = crowd
@@ -80,21 +83,31 @@ class Profiler:
             return previous
         history = self._history(user, as_of, seen)
         written = await self._written(user, history, as_of, now)
-        profile, replaced = await self._compose(user, written, history, previous, as_of)
+        state = self._tracker.state(user, as_of)
+        profile, replaced = await self._compose(user, written, history, previous, state, as_of)
         profile = admit(self._store, replace(profile, events_seen=seen), self._writer.tally)
         self._keep(user, profile.statements, replaced, as_of)
         return self._store.save_profile(profile, version)
 
     async def _compose(
-        self, user: str, written: Sequence[Statement], history: History, previous: Profile | None, as_of: datetime
+        self,
+        user: str,
+        written: Sequence[Statement],
+        history: History,
+        previous: Profile | None,
+        state: State,
+        as_of: datetime,
     ) -> tuple[Profile, dict[str, str]]:
         """Statements to a profile with named themes and a portrait, and which statement ids were replaced by which."""
         statements, replaced = self._settle(user, written, history, as_of)
+        topics = self._about(user, statements, history)
         known = previous.themes if previous else ()
-        evidence = self._evidence(statements, previous.statements if previous else ())
-        themes, steps = evolve(user, known, self._clusters(statements, history), evidence, as_of, self._rules())
-        themes, renamed = await self._name(themes, known, statements, evidence, history, as_of)
-        profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=(*steps, *renamed))
+        found = assemble(user, state, statements, topics, known, as_of, self._rules.decay)
+        statements = [replace(s, horizon=found.horizons[s.id]) for s in statements]
+        themes, renamed = await self._name(found.themes, previous, statements, history, as_of)
+        lived = {t.id for t in themes} | {step.theme for step in found.events}
+        steps = (*found.events, *self._renamed_before(user, lived), *renamed)
+        profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=steps)
         profile, beaten = edited(self._store, profile, partial(self._meaning, user))
         portrait, origin = await self._portrait(profile, previous, history)
         replaced = {old: beaten.get(new, new) for old, new in replaced.items()} | beaten
@@ -127,14 +140,15 @@ class Profiler:
         return History(tuple(events), items, self._topics.of_events(user, events, items))
 
     async def sketch(self, user: str, as_of: datetime) -> Profile:
-        """A profile of plain sentences for when there is no LLM. Nothing of it is saved, so that it never replaces a real one.
+        """A profile of plain sentences for when there is no LLM. No version is saved, so that it never replaces a real one.
 
         Use it with a Writer that has no LLM.
         """
         history = self._history(user, as_of, self._store.event_count(user, as_of))
         judge = self._judge(user, history)
         found = [await self._writer.statement(g, e, judge, as_of) for g, e in self._telling(history, judge)]
-        profile, _ = await self._compose(user, [s for s in found if s is not None], history, None, as_of)
+        state = self._tracker.state(user, as_of)
+        profile, _ = await self._compose(user, [s for s in found if s is not None], history, None, state, as_of)
         return replace(profile, events_seen=len(history.events))
 
     def _segments(self, history: History) -> list[Segment]:
@@ -180,9 +194,9 @@ class Profiler:
             raise failure  # only now, so that none is left at work behind our back
         made = {g.key: f for (g, _), f in zip(missing, fresh, strict=True) if not isinstance(f, BaseException)}
         found = {**known, **made}
-        return [
-            replace(said, superseded_by=None, superseded_at=None) for g, _ in told if (said := found[g.key]) is not None
-        ]
+        found_again = (s for g, _ in told if (s := found[g.key]) is not None)
+        said = {s.id: replace(s, superseded_by=None, superseded_at=None) for s in found_again}
+        return list(said.values())  # after a rollback several segments may have one statement
 
     def _settle(
         self, user: str, written: Sequence[Statement], history: History, as_of: datetime
@@ -193,26 +207,19 @@ class Profiler:
         gone = contradicted(folded, topics, [history.middle(s) for s in folded], self._settings.contradiction)
         winners = set(gone.values())  # who has turned away from a thing has liked it more often than not
         held = [s for s in folded if s.id not in gone and (s.id in winners or not history.outweighed(s))]
-        kept = [replace(s, horizon=horizon(history.shown(s), as_of)) for s in held]
         covered = {e: s.id for s in folded for e in s.evidence}
         replaced = {w.id: covered[w.evidence[0]] for w in written if covered[w.evidence[0]] != w.id}
-        return [*self._asserted(user, as_of), *kept], {**replaced, **gone}
+        return [*self._asserted(user, as_of), *held], {**replaced, **gone}
 
     def _asserted(self, user: str, as_of: datetime) -> list[Statement]:
         """What the user said of themselves by then: never folded away and never overruled."""
         said = self._store.statements(user)
         return [s for s in said if s.source is not Source.INFERRED and s.written_at <= as_of]
 
-    def _clusters(self, statements: Sequence[Statement], history: History) -> list[Cluster]:
-        """Clusters by meaning: half the words, half what the evidence is about. One-off bursts are no theme."""
-        lasting = [s for s in statements if s.horizon is not Horizon.ONE_OFF]
-        if not lasting:
-            return []
-        meaning = self._meaning(lasting[0].user, [s.text for s in lasting])
-        for row, statement in enumerate(lasting):
-            if history.shown(statement):
-                meaning[row] += history.topic(statement)
-        return clusters(lasting, unit(meaning), self._settings.theme_distance)
+    def _about(self, user: str, statements: Sequence[Statement], history: History) -> Vectors:
+        """(n, dim) What each statement is about: its evidence, or the words where the window holds none of it."""
+        words = self._meaning(user, [s.facet for s in statements])
+        return np.array([history.topic(s) if history.shown(s) else w for s, w in zip(statements, words, strict=True)])
 
     def _vectors(self, user: str, statements: Sequence[Statement]) -> Vectors:
         return CachedEmbedder(self._embedder, self._store, user).embed([s.text for s in statements])
@@ -221,49 +228,39 @@ class Profiler:
         """(n, dim) What sentences about a user say: unit vectors around the catalogue's mean, as those of topics are."""
         return unit(CachedEmbedder(self._embedder, self._store, user).embed(texts) - self._topics.mean())
 
-    def _evidence(self, *groups: Sequence[Statement]) -> ThemeEvidence:
-        statements = {s.id: s for group in groups for s in group}
-        users = {s.user for s in statements.values()}
-        wanted = {e for s in statements.values() for e in s.evidence}
-        events = {i: e for user in users for i, e in self._store.events_by_id(user, wanted).items()}
-        return ThemeEvidence(
-            {
-                s.id: {e: events[e].at for e in s.evidence if e in events}
-                if s.evidence
-                else {f"{s.id}/{n}": s.first_at for n in range(SAID_WEIGHT)}
-                for s in statements.values()
-            }
-        )
-
-    def _rules(self) -> ThemeRules:
-        s = self._settings
-        return ThemeRules(s.theme_distance, s.theme_match, s.decay_per_day, s.fade_below)
+    def _renamed_before(self, user: str, themes: Collection[str]) -> list[ThemeEvent]:
+        """What these themes were renamed to so far."""
+        told = self._store.theme_events(user)
+        return [step for step in told if step.kind is ThemeEventKind.RENAMED and step.theme in themes]
 
     async def _name(
         self,
         themes: Sequence[Theme],
-        known: Sequence[Theme],
+        previous: Profile | None,
         statements: Sequence[Statement],
-        evidence: ThemeEvidence,
         history: History,
         as_of: datetime,
     ) -> tuple[list[Theme], list[ThemeEvent]]:
         """Label what is new or materially changed; everything else keeps its name."""
+        known = previous.themes if previous else ()
         before = {t.id: t for t in known}
         by_id = {s.id: s for s in statements}
+        was = {s.id: s for s in previous.statements} if previous else {}
         named: list[Theme] = []
         renamed: list[ThemeEvent] = []
         for theme in themes:
             old = before.get(theme.id)
-            if not theme.statements or (old and old.label and not _changed(old, theme, evidence)):
+            members = [by_id[i] for i in theme.statements]
+            named_from = [was[i] for i in old.statements if i in was] if old else []
+            if not members or (old and old.label and not _changed(named_from, members)):
                 named.append(theme)
                 continue
-            members = [by_id[i] for i in theme.statements]
             taken = [t.label for t in named] + [t.label for t in known if t.id != theme.id and t.active]
             label, origin = await self._writer.label(theme.user, members, self._shown(members, history), taken)
             if old and old.label and old.label != label:
                 detail = f"{old.label} is now {label}"
-                renamed.append(ThemeEvent(theme.id, ThemeEventKind.RENAMED, as_of, (), detail))
+                causes = tuple(dict.fromkeys(e for s in members for e in s.evidence))
+                renamed.append(ThemeEvent(theme.id, ThemeEventKind.RENAMED, as_of, (), detail, causes))
             medoid = by_id[theme.medoid]
             named.append(replace(theme, label=label, origin=origin, summary=medoid.text))
         return named, renamed
@@ -288,7 +285,7 @@ def worth_writing(segments: Sequence[Segment], least: int) -> list[Segment]:
     return enough or list(segments)
 
 
-def _changed(old: Theme, new: Theme, evidence: ThemeEvidence) -> bool:
-    """Is less than half of the theme's evidence what its name was made from?"""
-    was, is_ = evidence.of(old.statements).keys(), evidence.of(new.statements).keys()
+def _changed(old: Sequence[Statement], new: Sequence[Statement]) -> bool:
+    """Is less than half of a theme's evidence what its name was made from? The user's own words are their own evidence."""
+    was, is_ = ({e for s in statements for e in s.evidence or (s.id,)} for statements in (old, new))
     return len(was & is_) < RELABEL_BELOW * len(is_)

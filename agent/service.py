@@ -23,11 +23,13 @@ from weakref import WeakValueDictionary
 from agent import pii
 from agent.batch import Progress, for_each
 from agent.config import Settings
-from agent.control import Control, known_user
+from agent.control import Control
 from agent.errors import LLMUnavailableError, NotFoundError, UsageError
 from agent.feedback import feedback, waiting
 from agent.fitting import Fitted, Lesson, fit, forget_weights
 from agent.gate import Tally
+from agent.known import known_user
+from agent.lives import Lives
 from agent.llm import LLM
 from agent.parts import Parts
 from agent.results import ColdStart, Counts, Failure, Recommended, Why, grounded, trace
@@ -140,12 +142,12 @@ class Service:
 
     def themes(self, user: str, *, as_of: datetime | None = None) -> tuple[Profile, list[ThemeEvent]]:
         """The profile that is stored (nothing is written) and the life of its themes so far. Raises NotFoundError."""
+        return self.lives(user).themes(user, as_of)
+
+    def lives(self, user: str) -> Lives:
+        """How the themes of a user came to be, and ways to correct that. Raises NotFoundError for an unknown user."""
         known_user(self.store, user)
-        profile = self.store.profile(user, as_of=as_of)
-        if profile is None:
-            raise NotFoundError(f"no profile of {user!r} yet", hint=f"run `leitmotif profile {user}`")
-        steps = [e for e in self.store.theme_events(user) if as_of is None or e.at <= as_of]
-        return profile, steps
+        return Lives(self.store, self._embedder)
 
     async def why(self, user: str, target: str, *, now: datetime, k: int = 10) -> Why:
         """The evidence behind a statement (by id); or what speaks for an item (by id) and against it, and why it is or is not

@@ -24,7 +24,7 @@ from retrieval.exact import VectorIndex
 from retrieval.fusion import FusionWeights, mmr
 from retrieval.kindred import Kindred
 from retrieval.lexical import Lexical
-from retrieval.records import Candidate, Event, Item, Polarity, Profile, Source, Statement, Theme
+from retrieval.records import Candidate, Event, Horizon, Item, Polarity, Profile, Source, Statement, Theme
 from retrieval.restraint import falling, restrain
 from retrieval.search import Wants, candidates, score
 from retrieval.segments import polarities, verdict
@@ -186,10 +186,13 @@ class Slates:
         )
 
     def _history(self, known: Known, now: datetime) -> tuple[str, ...]:
-        """The items that the user's acts speak for, each once, oldest first."""
+        """The items that the user's acts speak for, each once, oldest first, without what a one-off stands on."""
         events = self._store.events(known.profile.user, until=now)
+        passing = {s for t in known.profile.themes if t.horizon is Horizon.ONE_OFF for s in t.statements}
+        evidence = {e for s in known.profile.statements if s.id in passing for e in s.evidence}
+        away = {known.events[e].item for e in evidence if e in known.events}
         liked = (e.item for e, says in zip(events, polarities(events), strict=True) if says is Polarity.LIKE)
-        return tuple(dict.fromkeys(item for item in liked if item is not None))
+        return tuple(dict.fromkeys(item for item in liked if item is not None and item not in away))
 
     def _against(self, user: str, now: datetime) -> Vectors | None:
         """(m, dim) The latest items that the user turned down when we showed them, before any statement says why."""

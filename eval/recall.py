@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
 
 from eval.candidates import generator
 from eval.cases import Case, distinct
@@ -27,8 +28,9 @@ from retrieval.fusion import FusionWeights, quotas
 from retrieval.ranker import prior
 from retrieval.records import Polarity, Theme
 from retrieval.search import Shares, Wants, propose, share_out
-from retrieval.themes import ThemeRules, cluster, medoid
+from retrieval.themes import medoid
 
+WARD = 1.2  # distance on unit vectors at which interests stop merging; about 1.41 is two unlike things
 POOL = 200  # what `recommend` scores (agent.config.RecommendSettings.pool)
 SIGNALS = {"words": "bm25", "popular": "popular", "crowd": "walk", "latent": "latent"}
 CHANNELS = ("theme", *SIGNALS, "union", "shipped", "fused")
@@ -146,11 +148,19 @@ def _touched(material: Material, case: Case) -> frozenset[str]:
 
 
 def interests(vectors: Vectors) -> list[tuple[Vectors, int]]:
-    """(vector, items) of each interest of a history, `vectors` (n, dim): clusters as the product makes its themes, each
-    searched with by the item in its middle (PinnerSage, arXiv 2007.03634)."""
-    labels = cluster(vectors, ThemeRules().distance)
-    groups = [vectors[labels == label] for label in dict.fromkeys(labels.tolist())]
-    return [(group[medoid(group)], len(group)) for group in groups]
+    """(vector, items) of each interest of a history, `vectors` (n, dim): Ward's clusters, each searched with by the item in
+    its middle (PinnerSage, arXiv 2007.03634). These are vectors of the index, not around the catalogue's mean as
+    `retrieval.clustering` expects them."""
+    labels = clustered(vectors)
+    parts = [vectors[labels == label] for label in dict.fromkeys(labels.tolist())]
+    return [(part[medoid(part)], len(part)) for part in parts]
+
+
+def clustered(vectors: Vectors) -> NDArray[np.int64]:
+    """A label for each of `vectors` (n, dim): Ward's tree, cut at one height."""
+    if len(vectors) < 2:
+        return np.zeros(len(vectors), dtype=np.int64)
+    return np.asarray(fcluster(linkage(vectors, method="ward"), t=WARD, criterion="distance"), dtype=np.int64)
 
 
 def agreement(answers: Sequence[Hits], exact: Sequence[Hits], k: int) -> float:

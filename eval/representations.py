@@ -28,12 +28,12 @@ from eval import metrics
 from eval.candidates import uniform
 from eval.cases import Question
 from eval.material import Material
+from eval.recall import clustered
 from eval.stats import bootstrap_ci
 from retrieval.clustering import group
 from retrieval.embed import Embedder, Vectors, item_text, unit
 from retrieval.features import CatalogueStats, catalogue_stats, distinctive
 from retrieval.records import Item, Polarity
-from retrieval.themes import ThemeRules, cluster
 
 NAMES = ("lexical", "events", "statements", "portrait")
 DIMENSIONS = 64
@@ -173,10 +173,10 @@ class _Writer:
         return [plain.portrait(labels, [])] if labels else [item_text(item) for item in items]
 
     def _clusters(self, items: Sequence[Item]) -> list[list[Item]]:
-        """Clusters as the product makes its themes, the largest first."""
+        """Clusters by Ward's tree, the largest first."""
         places = {item.id: row for row, item in enumerate(self.material.items)}
         vectors = unit(self.material.vectors[[places[i.id] for i in items]] - self.material.vectors.mean(axis=0))
-        labels = cluster(vectors, ThemeRules().distance).tolist()
+        labels = clustered(vectors).tolist()
         groups = [[item for item, own in zip(items, labels, strict=True) if own == label] for label in set(labels)]
         return sorted(groups, key=lambda own: (-len(own), own[0].id))
 

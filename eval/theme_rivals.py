@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from eval.rivals import NotInstalledError
-from eval.theme_systems import LEAST, Batch, Chronicle, System
+from eval.theme_systems import LEAST, Batch, Chronicle, System, ThemeRules
 from retrieval.embed import Vectors
 from retrieval.records import ThemeEvent
-from retrieval.themes import ThemeRules
 
 FIT_EVERY = 25
 PCA_DIM = 8

@@ -23,12 +23,21 @@ from agent.errors import UsageError
 from retrieval.embed import Vectors
 from retrieval.evolution import EvolutionRules, Point, State, advance
 from retrieval.records import ThemeEvent, ThemeEventKind
-from retrieval.themes import SHARE, ThemeRules, importance
 
 SYSTEMS = ("leitmotif", "rebuild", "no_decay", "bertopic", "denstream")
 CUT = 0.2  # a cosine; the best of 0.1, 0.15, ... 0.35 on seeds that are not reported
 NEVER = 1e-12  # how improbable a silence must be that still ends a theme where nothing decays; 0 has no logarithm
+SHARE = 0.5  # the share of a group's points that makes it the source of another
 LEAST = 3  # points of a theme; the rivals' groups of fewer are none
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeRules:
+    """How a chronicle tells what faded: `decay` a day of importance, and the share of the strongest theme's under which a
+    theme has faded."""
+
+    decay: float = 0.01
+    fade_below: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +130,14 @@ class Rebuild:
         return self._chronicle.events
 
 
+def importance(times: Sequence[datetime], now: datetime, decay: float) -> float:
+    """Sum of exp(-decay * age in days) over `times` not after `now`."""
+    ages = np.array([(now - t).total_seconds() / 86400 for t in times if t <= now])
+    return float(np.exp(-decay * ages).sum())
+
+
 class Chronicle:
-    """What happened to groups of points from one checkpoint to the next, by the rules of retrieval.themes: a new group most of
+    """What happened to groups of points from one checkpoint to the next, by one rule: a new group most of
     which lived in one that lives on has split off, any other is born; a group that is gone has merged into the one that holds
     most of it, or faded; and a group fades under a tenth of the strongest one's importance, and revives above it."""
 

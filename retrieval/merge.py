@@ -8,17 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.records import Event, EventKind, Horizon, Polarity, Source, Statement
+from retrieval.records import Polarity, Source, Statement
 
 Vectors = NDArray[np.float32]
-LONG_FROM = timedelta(days=60)
-BURST = timedelta(days=7)
-QUIET = timedelta(days=30)
 
 
 def statement_id(user: str, polarity: Polarity, text: str, evidence: Sequence[str]) -> str:
@@ -99,16 +96,3 @@ def contradicted(
             ):
                 found[old.id] = new.id
     return found
-
-
-def horizon(events: Sequence[Event], as_of: datetime) -> Horizon:
-    """Long when the evidence spans two months; one-off when it is a burst of purchases that has been quiet since.
-
-    `events` in time order. A burst counts as purchases when half of its items were bought, however often they were looked at.
-    """
-    first, last = events[0].at, events[-1].at
-    items = {e.item for e in events if e.item is not None}
-    bought = {e.item for e in events if e.kind is EventKind.PURCHASE}
-    if last - first <= BURST and bought and 2 * len(bought) >= len(items) and as_of - last >= QUIET:
-        return Horizon.ONE_OFF
-    return Horizon.LONG if last - first >= LONG_FROM else Horizon.SHORT

@@ -155,7 +155,8 @@ class Statement:
 @dataclass(frozen=True, slots=True)
 class Theme:
     """A cluster of statements that keeps its id while it changes. `centroid` is a unit vector; `trend` is the change of
-    importance over the last 30 days, in the unit of importance (decayed events)."""
+    importance over the last 30 days, in the unit of importance (decayed events). `horizon`: "long" for a theme, "short" for
+    what may still come to nothing, "one-off" for what came to nothing."""
 
     id: str
     user: str
@@ -169,17 +170,20 @@ class Theme:
     trend: float = 0.0
     origin: Origin = Origin.FALLBACK
     active: bool = True
+    horizon: Horizon = Horizon.LONG
 
 
 @dataclass(frozen=True, slots=True)
 class ThemeEvent:
-    """A step in the life of a theme: `sources` are the theme ids it came from, `detail` says it in words."""
+    """A step in the life of a theme: `sources` are the theme ids it came from, `causes` the ids of the events (or of the
+    user's own statement) that brought it about, `detail` says what else there is to say."""
 
     theme: str
     kind: ThemeEventKind
     at: datetime
     sources: tuple[str, ...] = ()
     detail: str = ""
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user's statements and themes as of a moment. `questions`: what only the owner can decide."""
+    """A user's statements and themes as of a moment. `theme_events`: the steps that this version added. `restores`: the
+    earlier version whose words it brought back, if it did. `questions`: what only the owner can decide."""
 
     user: str
     as_of: datetime
@@ -228,6 +233,7 @@ class Profile:
     theme_events: tuple[ThemeEvent, ...] = ()
     events_seen: int = 0
     questions: tuple[Question, ...] = ()
+    restores: int | None = None
 
     def statement(self, statement_id: str) -> Statement | None:
         return next((s for s in self.statements if s.id == statement_id), None)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Reply, Source, ThemeEventKind
 from retrieval.tables.columns import ID, Floats, Json, Strings, UtcTime, Word
 
-VERSION = "0003"
+VERSION = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -109,6 +109,7 @@ profiles = Table(
     Column("portrait", Text, nullable=False),
     Column("portrait_origin", Word(Origin), nullable=False),
     Column("events_seen", Integer, nullable=False),
+    Column("restores", Integer),
 )
 
 
@@ -147,6 +148,7 @@ themes = Table(
     Column("trend", Float, nullable=False),
     Column("origin", Word(Origin), nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("horizon", Word(Horizon), nullable=False, server_default=Horizon.LONG.value),
     _of_profile(),
 )
 
@@ -161,7 +163,22 @@ theme_events = Table(
     Column("at", UtcTime, nullable=False),
     Column("sources", Strings, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("causes", Strings, nullable=False, server_default="[]"),
     _of_profile(),
+)
+
+# Where the evolution of somebody's themes stands (retrieval/evolution). It is derived: without the row it is replayed.
+# `source`: what made the vectors; `until`: the moment up to which events were read; `settled`: how many of them lie before
+# `since`, the time of the oldest whose vector the state keeps.
+theme_states = Table(
+    "theme_states",
+    metadata,
+    Column("user", ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("since", UtcTime),
+    Column("settled", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=False),
 )
 
 # What only the owner can decide, asked by a version of the profile.

@@ -21,8 +21,10 @@ from retrieval.tables.meta import Meta
 from retrieval.tables.privacy import ForgetReport, Privacy
 from retrieval.tables.profiles import Profiles, ProfileVersion
 from retrieval.tables.statements import Statements
+from retrieval.tables.theme_states import SavedState, ThemeStates
 from retrieval.tables.upgrade import Upgrade
 from retrieval.tables.vectors import Vectors
+from retrieval.tables.withdrawal import Withdrawal
 
 __all__ = [
     "BusyError",
@@ -36,13 +38,17 @@ __all__ = [
     "LLMTotals",
     "ProfileVersion",
     "Replied",
+    "SavedState",
     "Store",
     "StoreError",
     "content_hash",
 ]
 
 
-class Store(Ingest, Catalogue, Events, Statements, Profiles, Edits, Vectors, Ledger, Crowd, Meta, Privacy, Upgrade):
+class Store(
+    Ingest, Catalogue, Events, Statements, Profiles, ThemeStates, Withdrawal, Edits, Vectors, Ledger, Crowd, Meta, Privacy,
+    Upgrade,
+):  # fmt: skip
     """All of it behind one object. `url` is a SQLAlchemy URL; a SQLite file is created where there is none."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = 60.0) -> None:

@@ -1,70 +1,39 @@
-"""Themes: cluster statements, keep yesterday's ids, tell what happened. Pure functions on arrays and records.
+"""Themes as people see them: the living groups of retrieval.evolution, and the statements that rest on their points.
 
-Ward linkage with a distance threshold and no fixed number of clusters, medoids instead of means, and importance as
-the sum of exp(-decay * age) over the evidence: PinnerSage (arXiv 2007.03634). Old and new clusters are matched one to one
-by the Hungarian method on the cosine of their centroids, so that an id survives as long as its meaning does.
+    found = assemble(user, state, statements, topics, previous, decay)
+
+A statement belongs to the group that most of its evidence is in; what users say of themselves, which has none, joins the theme
+that means the same or is a theme of its own. Pure functions on records and arrays.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.optimize import linear_sum_assignment
 
-from retrieval.records import Polarity, Statement, Theme, ThemeEvent, ThemeEventKind
+from retrieval.evolution import State, Tracked, theme_id
+from retrieval.records import Horizon, Statement, Theme, ThemeEvent, ThemeEventKind
 
 Vectors = NDArray[np.float32]
-TREND_DAYS = 30
-GREW_BY = 1.5  # a theme "grew" when its evidence is half again what it was
-SHARE = 0.5  # the share of a theme's statements that makes it the source of another
+SAME = 0.5  # cosine from which what a user says of themselves is what a theme is about
+SAID_WEIGHT = 3  # what a user says of themselves counts like three plain acts
+DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class ThemeRules:
-    """`distance` is Ward's, on unit vectors (0 identical, about 1.41 two orthogonal singletons); `match` a cosine;
-    `decay` per day. A theme with less than `fade_below` of the importance of the user's strongest theme of its polarity has
-    faded: relative, so that a user who was away for years comes back to their themes and not to none."""
+class Assembled:
+    """`themes`, the active ones first and the most important of these first; `horizons`: statement id -> how lasting what it
+    says is; `events`: all steps in the lives of these themes, the oldest first."""
 
-    distance: float = 1.2
-    match: float = 0.5
-    decay: float = 0.01
-    fade_below: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """When each statement was shown: statement id -> event id -> time. What the user said counts as an event too."""
-
-    times: Mapping[str, Mapping[str, datetime]]
-
-    def of(self, statements: Iterable[str]) -> dict[str, datetime]:
-        """The events behind several statements, each once."""
-        return {event: at for id_ in statements for event, at in self.times.get(id_, {}).items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """Statements that belong together, before they have an id. `centroid` (dim,) is a unit vector."""
-
-    polarity: Polarity
-    statements: tuple[Statement, ...]
-    medoid: Statement
-    centroid: Vectors
-
-
-def cluster(vectors: Vectors, distance: float) -> NDArray[np.int64]:
-    """Labels 0..c-1 of `vectors` (n, dim), numbered by first appearance."""
-    if len(vectors) < 2:
-        return np.zeros(len(vectors), dtype=np.int64)
-    raw = fcluster(linkage(vectors, method="ward"), t=distance, criterion="distance")
-    _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+    themes: tuple[Theme, ...]
+    horizons: Mapping[str, Horizon] = field(hash=False)
+    events: tuple[ThemeEvent, ...]
 
 
 def centroid(vectors: Vectors) -> Vectors:
@@ -80,159 +49,96 @@ def medoid(vectors: Vectors) -> int:
     return int(np.argmax(vectors @ vectors.sum(axis=0)))
 
 
-def clusters(statements: Sequence[Statement], vectors: Vectors, distance: float) -> list[Cluster]:
-    """Cluster likes and dislikes apart. `vectors` (n, dim): unit rows, one a statement."""
-    found: list[Cluster] = []
-    for says in Polarity:
-        rows = np.array([i for i, s in enumerate(statements) if s.polarity is says], dtype=np.int64)
-        labels = cluster(vectors[rows], distance)
-        for label in range(int(labels.max()) + 1 if len(labels) else 0):
-            members = rows[labels == label]
-            own = vectors[members]
-            found.append(
-                Cluster(says, tuple(statements[i] for i in members), statements[members[medoid(own)]], centroid(own))
-            )
-    return found
+def horizon(group: Tracked) -> Horizon:
+    """How lasting a group is: a theme; something that may become one; something that came to nothing."""
+    if not group.session:
+        return Horizon.LONG
+    return Horizon.SHORT if group.active else Horizon.ONE_OFF
 
 
-def importance(times: Sequence[datetime], now: datetime, decay: float) -> float:
-    """Sum of exp(-decay * age in days) over `times` not after `now`."""
-    ages = np.array([(now - t).total_seconds() / 86400 for t in times if t <= now])
-    return float(np.exp(-decay * ages).sum())
-
-
-def match(old: Vectors, new: Vectors, threshold: float) -> dict[int, int]:
-    """One-to-one map new row -> old row that maximises total cosine; pairs under `threshold` stay unmatched.
-
-    `old` (m, dim) and `new` (n, dim) hold unit rows.
-    """
-    if not len(old) or not len(new):
-        return {}
-    similarity = new @ old.T
-    rows, columns = linear_sum_assignment(-similarity)
-    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if similarity[r, c] >= threshold}
-
-
-def theme_id(user: str, first: Statement, taken: Collection[str]) -> str:
-    """A stable id from the statement that founded the theme; replaying the same events gives the same id.
-
-    `taken` holds the ids in use: a theme that splits off with its parent's founding statement needs one of its own.
-    """
-    seed = f"{user}\0{first.id}"
-    while (found := "t-" + hashlib.sha256(seed.encode()).hexdigest()[:10]) in taken:
-        seed += "\0"
-    return found
-
-
-def evolve(
+def assemble(
     user: str,
+    state: State,
+    statements: Sequence[Statement],
+    topics: Vectors,
     previous: Sequence[Theme],
-    found: Sequence[Cluster],
-    evidence: Evidence,
     now: datetime,
-    rules: ThemeRules,
-) -> tuple[list[Theme], list[ThemeEvent]]:
-    """Today's themes under yesterday's ids, and what happened to them.
-
-    `evidence` must know the statements of `previous` too: ancestry is told by shared events, because a statement that is
-    rewritten has a new id. Labels and summaries are carried over for matched themes and empty for new ones: words are the
-    writer's work. A previous theme without a successor stays, inactive.
-    """
-    matched = _match_by_polarity(previous, found, rules.match)
-    taken = {t.id for t in previous}
-    themes: list[Theme] = []
-    for index, group in enumerate(found):
-        theme = _theme(matched.get(index) or _newborn(user, group, taken), group, evidence, now, rules)
-        taken.add(theme.id)
-        themes.append(theme)
-    themes = _active(themes, rules)
-    events: list[ThemeEvent] = []
-    for index, theme in enumerate(themes):
-        events += _happened(matched.get(index), theme, previous, evidence, now)
-    continued = {t.id for t in themes}
-    for lost in previous:
-        if lost.id not in continued:
-            theme, event = _retire(lost, themes, evidence, now)
-            themes.append(theme)
-            events += [event] if lost.active else []
+    decay: float,
+) -> Assembled:
+    """The themes of a profile. `topics` (n, dim): a unit vector for each statement, what it is about. `previous`: the themes
+    of the last profile, whose words are carried over by id; new ones have none yet. A theme that no recent statement speaks
+    for any more stays as long as its points do. `decay` a day."""
+    groups = {g.id: g for g in (*state.themes, *state.buds)}
+    homes = _homes(user, groups, statements, topics)
+    rows: dict[str, list[int]] = {}
+    for row, home in enumerate(homes):
+        rows.setdefault(home, []).append(row)
+    rows.pop("", None)
+    before = {t.id: t for t in previous}
+    lasting = (g.id for g in state.themes if not g.session and g.id in before)
+    themes = []
+    for id_ in dict.fromkeys((*rows, *lasting)):
+        members = rows.get(id_, [])
+        own = [statements[row] for row in members]
+        said = [s for s in own if not s.evidence]
+        base = before.get(id_) or Theme(id_, user, "", "", own[0].polarity, (), "", ())
+        themes.append(_theme(base, groups.get(id_), own, topics[members], _said(said, now, decay)))
     themes.sort(key=lambda t: (-t.active, -t.importance, t.id))
-    return themes, events
+    known = {t.id: t.horizon for t in themes}
+    horizons = {s.id: known.get(home, Horizon.SHORT) for s, home in zip(statements, homes, strict=True)}
+    return Assembled(tuple(themes), horizons, _steps(state, themes, statements))
 
 
-def _match_by_polarity(previous: Sequence[Theme], found: Sequence[Cluster], threshold: float) -> dict[int, Theme]:
-    result: dict[int, Theme] = {}
-    for says in Polarity:
-        old = [t for t in previous if t.polarity is says]
-        new = [i for i, c in enumerate(found) if c.polarity is says]
-        if old and new:
-            pairs = match(
-                np.array([t.centroid for t in old], dtype=np.float32),
-                np.array([found[i].centroid for i in new]),
-                threshold,
-            )
-            result |= {new[row]: old[column] for row, column in pairs.items()}
-    return result
+def _homes(user: str, groups: Mapping[str, Tracked], statements: Sequence[Statement], topics: Vectors) -> list[str]:
+    """The id of the group that each statement belongs to, "" for none."""
+    wanted = {e for s in statements for e in s.evidence}
+    group_of = {point: g.id for g in groups.values() for point in g.points if point in wanted}
+    lasting = [g for g in groups.values() if not g.session]
+    homes = []
+    for statement, topic in zip(statements, topics, strict=True):
+        if statement.evidence:
+            votes = Counter(group_of[e] for e in statement.evidence if e in group_of)
+            homes.append(max(votes, key=lambda i: (votes[i], groups[i].importance, i), default=""))
+        else:
+            near = {g.id: float(topic @ g.centroid) for g in lasting if g.polarity is statement.polarity}
+            best = max(near, key=lambda i: (near[i], i), default="")
+            homes.append(best if best and near[best] >= SAME else theme_id(user, statement.id))
+    return homes
 
 
-def _newborn(user: str, group: Cluster, taken: Collection[str]) -> Theme:
-    first = min(group.statements, key=lambda s: (s.first_at, s.id))
-    return Theme(theme_id(user, first, taken), user, "", "", group.polarity, (), "", ())
+def _said(statements: Iterable[Statement], now: datetime, decay: float) -> float:
+    """What the user's own words weigh, decayed."""
+    ages = (max(0.0, (now - s.first_at).total_seconds() / DAY) for s in statements)
+    return sum(SAID_WEIGHT * exp(-decay * age) for age in ages)
 
 
-def _theme(base: Theme, group: Cluster, evidence: Evidence, now: datetime, rules: ThemeRules) -> Theme:
-    moments = list(evidence.of(s.id for s in group.statements).values())
-    value = importance(moments, now, rules.decay)
-    earlier = importance(moments, now - timedelta(days=TREND_DAYS), rules.decay)
+def _theme(base: Theme, group: Tracked | None, own: Sequence[Statement], topics: Vectors, said: float) -> Theme:
+    """`base` brought up to date with its group, which what only the user's words speak for has not."""
+    middle = group.centroid if group else centroid(topics)
     return replace(
         base,
-        statements=tuple(s.id for s in group.statements),
-        medoid=group.medoid.id,
-        centroid=tuple(float(x) for x in group.centroid),
-        importance=value,
-        trend=value - earlier,
+        polarity=group.polarity if group else base.polarity,
+        statements=tuple(s.id for s in own),
+        medoid=own[medoid(topics)].id if own else base.medoid,
+        centroid=tuple(float(x) for x in middle),
+        importance=said + (group.importance if group else 0.0),
+        trend=group.trend if group else 0.0,
+        active=group.active or bool(said) if group else True,
+        horizon=horizon(group) if group else Horizon.LONG,
     )
 
 
-def _active(themes: Sequence[Theme], rules: ThemeRules) -> list[Theme]:
-    strongest = {says: max((t.importance for t in themes if t.polarity is says), default=0.0) for says in Polarity}
-    return [replace(t, active=t.importance >= rules.fade_below * strongest[t.polarity]) for t in themes]
-
-
-def _happened(
-    before: Theme | None, theme: Theme, previous: Sequence[Theme], evidence: Evidence, now: datetime
-) -> list[ThemeEvent]:
-    """Born or split when new; grew, faded or revived when known; merged when others' evidence moved in."""
-    own = evidence.of(theme.statements).keys()
-    others = {
-        t.id: evidence.of(t.statements).keys()
-        for t in previous
-        if t.id != theme.id and t.polarity is theme.polarity
-    }  # fmt: skip
-    if before is None:
-        parents = tuple(id_ for id_, events in others.items() if len(own & events) > SHARE * len(own))
-        kind = ThemeEventKind.SPLIT if parents else ThemeEventKind.BORN
-        return [ThemeEvent(theme.id, kind, now, parents, f"from {len(own)} events")]
-    sources = tuple(id_ for id_, events in others.items() if events and len(own & events) > SHARE * len(events))
-    found: list[ThemeEvent] = []
-    if sources:
-        found.append(ThemeEvent(theme.id, ThemeEventKind.MERGED, now, sources, f"took in {len(sources)} themes"))
-    if before.active and not theme.active:
-        found.append(ThemeEvent(theme.id, ThemeEventKind.FADED, now, (), f"importance fell to {theme.importance:.2f}"))
-    elif theme.active and not before.active:
-        found.append(
-            ThemeEvent(theme.id, ThemeEventKind.REVIVED, now, (), f"importance is {theme.importance:.2f} again")
-        )
-    elif theme.active and theme.importance >= GREW_BY * before.importance:
-        detail = f"importance {before.importance:.2f} to {theme.importance:.2f}"
-        found.append(ThemeEvent(theme.id, ThemeEventKind.GREW, now, (), detail))
-    return found
-
-
-def _retire(lost: Theme, themes: Sequence[Theme], evidence: Evidence, now: datetime) -> tuple[Theme, ThemeEvent]:
-    """A theme that no cluster continues: merged into the one that holds most of its evidence, or faded."""
-    own = evidence.of(lost.statements).keys()
-    retired = replace(lost, active=False, importance=0.0, trend=-lost.importance, statements=())
-    for heir in themes:
-        if heir.polarity is lost.polarity and len(own & evidence.of(heir.statements).keys()) > SHARE * len(own):
-            return retired, ThemeEvent(lost.id, ThemeEventKind.MERGED, now, (heir.id,), "went into another theme")
-    return retired, ThemeEvent(lost.id, ThemeEventKind.FADED, now, (), "nothing recent speaks for it")
+def _steps(state: State, themes: Sequence[Theme], statements: Sequence[Statement]) -> tuple[ThemeEvent, ...]:
+    """What happened to the themes and to those that went into them; one that only words speak for is born with them."""
+    tracked = {t.id for t in themes}
+    for event in reversed(state.events):
+        if event.theme in tracked:
+            tracked.update(event.sources)
+    told = [event for event in state.events if event.theme in tracked]
+    by_id = {s.id: s for s in statements}
+    lived = {event.theme for event in told}
+    for theme in themes:
+        if theme.horizon is Horizon.LONG and theme.id not in lived and theme.statements:
+            first = min((by_id[i] for i in theme.statements), key=lambda s: (s.first_at, s.id))
+            told.append(ThemeEvent(theme.id, ThemeEventKind.BORN, first.first_at, causes=(first.id,)))
+    return tuple(sorted(told, key=lambda e: e.at))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -23,8 +23,9 @@ from starlette.concurrency import run_in_threadpool
 from agent.coldstart import MOST_CHARS
 from agent.config import Settings
 from agent.errors import NotFoundError
-from agent.serve import edits, health, present, reasons, rows, schemas
+from agent.serve import edits, health, history_api, present, reasons, rows, schemas
 from agent.serve.community_routes import router as community_router
+from agent.serve.depends import Now, Open, User
 from agent.serve.examples import describe, documented
 from agent.serve.incoming import In
 from agent.serve.limits import LOOPBACK, PAGE_HEADERS, Limits
@@ -36,7 +37,6 @@ from agent.typed import MOST_QUERY
 from retrieval.records import utc
 
 Clock = Callable[[], datetime]
-User = Annotated[str, Path(description="user id", examples=["mara"])]
 Many = Annotated[int, Query(ge=1, le=100, description="how many at most")]
 
 router = APIRouter()
@@ -82,26 +82,13 @@ def create_app(
     # The interactive pages of FastAPI load scripts from elsewhere; /openapi.json serves any local viewer.
     app = FastAPI(title="Leitmotif", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.clock = clock
+    app.include_router(history_api.router)
     app.include_router(router)
     app.include_router(community_router)
     app.add_middleware(Limits, hosts=hosts)
     install(app)
     documented(app)
     return app
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-def _now(request: Request) -> datetime:
-    now: datetime = request.app.state.clock()
-    return now
-
-
-Open = Annotated[Service, Depends(_service)]
-Now = Annotated[datetime, Depends(_now)]
 
 
 @router.post("/v1/items", tags=["ingest"], **describe("items"))
@@ -136,10 +123,16 @@ async def get_profile(
 
 
 @router.get("/v1/users/{user:path}/themes", tags=["profile"], **describe("themes"))
-async def get_themes(service: Open, user: User, history: bool = False) -> schemas.ThemesOut:
-    """The themes of the stored profile; with `history`, every step in their lives. Nothing is written."""
-    profile, steps = service.themes(user)
-    return present.themes(profile, steps, history=history)
+async def get_themes(
+    service: Open,
+    user: User,
+    history: Annotated[bool, Query(description="also every step in their lives, and the versions")] = False,
+    as_of: Annotated[datetime | None, Query(description="the profile stored last by then; default: now")] = None,
+) -> schemas.ThemesOut:
+    """The themes of the stored profile. Nothing is written."""
+    profile, steps = service.themes(user, as_of=utc(as_of) if as_of else None)
+    versions = service.lives(user).versions(user) if history else []
+    return present.themes(profile, steps if history else [], versions)
 
 
 @router.get("/v1/users/{user:path}/recommendations", tags=["recommend"], **describe("recommendations"))

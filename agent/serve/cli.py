@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from agent.serve import edge
-from agent.serve.commands import answers, crowds, data, edits, machine, people, tuning
+from agent.serve.commands import answers, crowds, data, edits, history, machine, people, tuning
 from agent.serve.commands.session import Given, Home, Json
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command()(data.ingest)
 app.command()(data.fit)
 app.command()(people.profile)
 app.command()(people.themes)
+app.command()(history.rollback)
 app.command()(answers.recommend)
 app.command("cold-start")(answers.cold_start)
 app.command()(people.why)

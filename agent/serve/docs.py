@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from typer import Context
 from typer.main import get_command
 
-from agent.serve import communities, edits, reasons, schemas
+from agent.serve import communities, edits, histories, reasons, schemas
 from agent.serve.cli import app
 from agent.serve.commands import reports
 
@@ -46,6 +46,9 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "fit": reports.FitOut,
     "profile": reports.ProfilesOut,
     "themes": schemas.ThemesOut,
+    "themes --diff": histories.DiffOut,
+    "themes --algorithm": histories.GroupingOut,
+    "rollback": schemas.ProfileOut,
     "recommend": schemas.RecommendationsOut,
     "cold-start": schemas.ColdStartOut,
     "why": reasons.WhyOut,

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from agent.serve import communities, edits, health, reasons, rows, schemas
+from agent.serve import communities, edits, health, histories, reasons, rows, schemas
 from agent.serve.problems import MEDIA_TYPE, Problem
 from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Reply, Source, ThemeEventKind
 
@@ -54,8 +54,12 @@ THEME = schemas.ThemeOut(
     trend=4.8,
     origin=Origin.MODEL,
     active=True,
+    horizon=Horizon.LONG,
 )
-BORN = schemas.ThemeEventOut(theme=THEME.id, kind=ThemeEventKind.BORN, at=LAST, sources=[], detail="from 19 events")
+BORN = schemas.ThemeEventOut(
+    theme=THEME.id, kind=ThemeEventKind.BORN, at=LAST, sources=[], detail="", causes=["e-1"], statements=[STATEMENT.id]
+)
+VERSION = schemas.VersionOut(version=3, as_of=NOW, events_seen=80, restores=None)
 CITATION = schemas.CitationOut(
     statement=STATEMENT.id,
     text=STATEMENT.text,
@@ -130,6 +134,7 @@ REQUESTS: Mapping[str, Any] = {
     "preview": {"kind": "add", "text": "old radio plays"},
     "answer": {"community": 3, "reply": "yes"},
     "stranger_question": {"text": "I love books about cold places."},
+    "rollback": {"version": 2},
 }
 ANSWERS: Mapping[str, schemas.Out] = {
     "items": rows.RowsOut(
@@ -151,9 +156,56 @@ ANSWERS: Mapping[str, schemas.Out] = {
         statements=[STATEMENT],
         themes=[THEME],
         theme_events=[],
+        restores=None,
     ),
     "themes": schemas.ThemesOut(
-        user="mara", as_of=NOW, version=3, themes=[THEME], statements=[STATEMENT], history=[BORN]
+        user="mara",
+        as_of=NOW,
+        version=3,
+        themes=[THEME],
+        statements=[STATEMENT],
+        history=[BORN],
+        versions=[VERSION],
+    ),
+    "diff": histories.DiffOut(
+        user="mara",
+        from_version=2,
+        from_as_of=FIRST,
+        to_version=3,
+        to_as_of=NOW,
+        changes=[
+            histories.ChangeOut(
+                kind="rose", id=THEME.id, text=f"“{THEME.label}” rose from 4.0 to 13.2.", before=4.0, after=13.2
+            )
+        ],
+    ),
+    "grouping": histories.GroupingOut(
+        user="mara",
+        version=3,
+        themes=1,
+        sides=[
+            histories.SideOut(
+                polarity=Polarity.LIKE,
+                algorithm="ward",
+                clusters=1,
+                rule="nothing to tell apart",
+                silhouette=None,
+                groups=[[STATEMENT.id]],
+            )
+        ],
+        texts={STATEMENT.id: STATEMENT.text},
+    ),
+    "rollback": schemas.ProfileOut(
+        user="mara",
+        as_of=NOW,
+        version=4,
+        portrait="Mostly interested in fermentation and sourdough.",
+        portrait_origin=Origin.FALLBACK,
+        events_seen=80,
+        statements=[STATEMENT],
+        themes=[THEME],
+        theme_events=[],
+        restores=2,
     ),
     "recommendations": schemas.RecommendationsOut(user="mara", query=None, k=1, items=[RECOMMENDATION], degraded=[]),
     "cold_start": schemas.ColdStartOut(
@@ -210,6 +262,7 @@ ANSWERS: Mapping[str, schemas.Out] = {
     "stranger_question": communities.AskOut(user=None, question=QUESTION, statements=[], ignored=[]),
     "answer": communities.AnswerOut(user="mara", community=3, reply=Reply.SKIP, statement=None),
     "export": schemas.ExportOut(user="mara", tables={"events": [EVENT]}),
+    "withdraw": schemas.ForgetOut(user="mara", rows={"events": 1}, scrubbed=True),
     "forget": schemas.ForgetOut(user="mara", rows={"events": 80, "statements": 6}, scrubbed=True),
     "health": health.HealthOut(),
     "ready": health.ReadyOut(
@@ -226,19 +279,9 @@ PROBLEMS: Mapping[int, tuple[str, str]] = {
     503: ("llm_unavailable", "the LLM server cannot be reached"),
 }
 _KNOWN_USER = (
-    "profile",
-    "themes",
-    "recommendations",
-    "feedback",
-    "edits",
-    "edit",
-    "preview",
-    "why",
-    "export",
-    "forget",
-    "question",
-    "answer",
-)
+    "profile", "themes", "diff", "grouping", "rollback", "recommendations", "feedback", "edits", "edit", "preview", "why",
+    "export", "withdraw", "forget", "question", "answer",
+)  # fmt: skip
 _NO_INPUT = ("health", "ready", "communities")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from agent.changes import note
 from agent.serve.commands.reports import FitOut, RankCheckOut
 from agent.serve.schemas import (
     CitationOut,
@@ -23,14 +24,15 @@ from agent.serve.schemas import (
     ThemeEventOut,
     ThemeOut,
     ThemesOut,
+    VersionOut,
 )
-from retrieval.records import Citation, Event, Item, Profile, Recommendation, ThemeEvent
+from retrieval.records import Citation, Event, Item, Profile, Recommendation, Statement, ThemeEvent
 
 if TYPE_CHECKING:  # the service imports numpy and more, which `leitmotif --help` should not wait for
     from agent.fitting import Fitted
     from agent.results import ColdStart, Counts, Recommended
     from agent.service import Service
-    from retrieval.store import IngestSummary
+    from retrieval.store import IngestSummary, ProfileVersion
 
 
 def recommendations(service: Service, user: str, query: str | None, k: int, found: Recommended) -> RecommendationsOut:
@@ -73,15 +75,25 @@ def recommendation(rec: Recommendation, items: Mapping[str, Item], profile: Prof
     )
 
 
-def themes(profile: Profile, steps: Sequence[ThemeEvent], *, history: bool) -> ThemesOut:
+def themes(profile: Profile, steps: Sequence[ThemeEvent], versions: Sequence[ProfileVersion] = ()) -> ThemesOut:
+    """`steps` and `versions` where the history is asked for."""
+    said = {s.id: s for s in profile.statements}
     return ThemesOut(
         user=profile.user,
         as_of=profile.as_of,
         version=profile.version,
-        themes=[ThemeOut.model_validate(t) for t in profile.themes],
+        themes=[ThemeOut.model_validate(t).model_copy(update={"note": note(t, said)}) for t in profile.themes],
         statements=[StatementOut.model_validate(s) for s in profile.statements],
-        history=[ThemeEventOut.model_validate(e) for e in steps] if history else [],
+        history=[_step(step, profile.statements) for step in steps],
+        versions=[VersionOut.model_validate(v) for v in versions],
     )
+
+
+def _step(step: ThemeEvent, statements: Sequence[Statement]) -> ThemeEventOut:
+    """A step with the statements that speak of what caused it."""
+    causes = set(step.causes)
+    speaking = [s.id for s in statements if s.id in causes or not causes.isdisjoint(s.evidence)]
+    return ThemeEventOut.model_validate(step).model_copy(update={"statements": speaking})
 
 
 def ingest(summary: IngestSummary, counts: Counts) -> IngestOut:

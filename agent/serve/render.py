@@ -72,7 +72,7 @@ def themes(out: ThemesOut) -> RenderableType:
             branch.add(_statement_line(statement))
     if not out.themes:
         tree.add(_NOTHING)
-    return Group(tree, "", _history(out)) if out.history else tree
+    return Group(tree, "", _history(out), "", _versions(out)) if out.history or out.versions else tree
 
 
 def recommendations(out: RecommendationsOut) -> RenderableType:
@@ -129,7 +129,8 @@ def feedback(out: FeedbackOut) -> RenderableType:
 def forget(out: ForgetOut) -> RenderableType:
     gone = ", ".join(f"{count:,} {table}" for table, count in out.rows.items() if count) or "nothing was stored"
     files = "the database files were rewritten" if out.scrubbed else "the files are rewritten at the next start"
-    return f"{out.user} is erased: {gone}; {files}"
+    whose = f"of {out.user}" if out.rows.keys() == {"events"} else f"{out.user} is"
+    return f"{whose} erased: {gone}; {files}"
 
 
 def demo(out: DemoOut) -> RenderableType:
@@ -219,11 +220,21 @@ def _history(out: ThemesOut) -> Table:
 
 def _detail(step: ThemeEventOut, labels: dict[str, str]) -> str:
     sources = ", ".join(labels.get(i, i) for i in step.sources)
-    return "; ".join(part for part in (step.detail, f"from {sources}" if sources else "") if part)
+    causes = f"{len(step.causes)} event{'s' if len(step.causes) > 1 else ''}" if step.causes else ""
+    said = f"{causes} behind {', '.join(step.statements)}" if step.statements else causes
+    return "; ".join(part for part in (step.detail, f"from {sources}" if sources else "", said) if part)
+
+
+def _versions(out: ThemesOut) -> Table:
+    table = _table(">version", "as of", ">events", "")
+    for one in out.versions:
+        back = f"back to version {one.restores}" if one.restores else ""
+        table.add_row(str(one.version), _day(one.as_of), str(one.events_seen), back)
+    return table
 
 
 def _theme_line(theme: ThemeOut, share: str) -> Text:
-    figures = " ".join(part for part in ("", _SIGN[theme.polarity], share, "" if theme.active else "faded") if part)
+    figures = " ".join(part for part in ("", _SIGN[theme.polarity], share, theme.note) if part)
     return Text.assemble((theme.label, "bold" if theme.active else "dim"), (f"  {figures}  {theme.id}", "dim"))
 
 

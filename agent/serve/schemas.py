@@ -96,7 +96,9 @@ class ThemeOut(Out):
     importance: float = Field(description="decayed number of events")
     trend: float = Field(description="change of importance over the last 30 days")
     origin: Origin = Field(description="who found the label")
-    active: bool = Field(description="false when it has faded")
+    active: bool = Field(description="false when it has faded or was a one-off")
+    horizon: Horizon = Field(description="a theme; what may still come to nothing; what came to nothing")
+    note: str = Field("", description="why it counts as it does; empty for one that simply lives")
 
 
 class ThemeEventOut(Out):
@@ -107,6 +109,8 @@ class ThemeEventOut(Out):
     at: Moment
     sources: list[str] = Field(description="the theme ids it came from")
     detail: str
+    causes: list[str] = Field(description="the events that brought it about, or the user's own statement")
+    statements: list[str] = Field([], description="the statements of the profile shown that rest on these events")
 
 
 class QuestionOut(Out):
@@ -130,7 +134,17 @@ class ProfileOut(Out):
     statements: list[StatementOut]
     themes: list[ThemeOut]
     theme_events: list[ThemeEventOut] = Field(description="the steps that this version added")
+    restores: int | None = Field(description="the earlier version whose words it brought back, if it did")
     questions: list[QuestionOut] = Field([], description="what only the owner can decide")
+
+
+class VersionOut(Out):
+    """A version of a profile."""
+
+    version: int
+    as_of: Moment
+    events_seen: int
+    restores: int | None = Field(description="the earlier version whose words it brought back")
 
 
 class ThemesOut(Out):
@@ -142,6 +156,7 @@ class ThemesOut(Out):
     themes: list[ThemeOut]
     statements: list[StatementOut]
     history: list[ThemeEventOut] = Field(description="all steps so far, oldest first; empty unless asked for")
+    versions: list[VersionOut] = Field(description="the versions of the profile, oldest first; empty unless asked for")
 
 
 class CitationOut(Out):

@@ -9,6 +9,7 @@ A fold over points in time order (lifecycle.py), so that any order and any batch
 to the byte. It replaces clustering anew each day, after which nobody can say what became of yesterday's themes.
 """
 
+from retrieval.evolution.lifecycle import theme_id
 from retrieval.evolution.model import EvolutionRules, Point, Tracked
 from retrieval.evolution.saving import from_json, to_json
 from retrieval.evolution.state import HistoryNeededError, State, advance, replay
@@ -22,5 +23,6 @@ __all__ = [
     "advance",
     "from_json",
     "replay",
+    "theme_id",
     "to_json",
 ]

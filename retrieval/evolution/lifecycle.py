@@ -18,9 +18,9 @@ from datetime import datetime
 import numpy as np
 
 from retrieval.evolution.groups import Group, centroid, join, reset, settle, take
-from retrieval.evolution.measures import between, cohesion, distinct, halves
+from retrieval.evolution.measures import between, cohesion, distinct, halves, whole
 from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
-from retrieval.records import ThemeEvent, ThemeEventKind
+from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
 Kind = ThemeEventKind
 KINSHIP = 0.5  # cosine of two centroids of five points or more: of one topic over .6, of two topics under .35
@@ -97,14 +97,19 @@ def _found(core: Core, point: Point, vector: Vectors, rules: EvolutionRules) -> 
     return bud
 
 
+def theme_id(user: str, founder: str) -> str:
+    """A stable id from what founded a theme."""
+    return "t-" + hashlib.sha256(f"{user}\0{founder}".encode()).hexdigest()[:10]
+
+
 def _id(user: str, point: Point, part: str = "") -> str:
     """From the point that founded the theme, so that replaying gives the same. A point founds one group at most, and
     splits one at most, so no id comes twice."""
-    return "t-" + hashlib.sha256(f"{user}\0{point.id}\0{part}".encode()).hexdigest()[:10]
+    return theme_id(user, f"{point.id}\0{part}")
 
 
 def _tell(core: Core, group: Group, kind: Kind, at: datetime, causes: Sequence[Member], *sources: str) -> None:
-    core.events.append(ThemeEvent(group.id, kind, at, sources, "by " + " ".join(member.id for member in causes)))
+    core.events.append(ThemeEvent(group.id, kind, at, sources, causes=tuple(member.id for member in causes)))
 
 
 def enough(bud: Group, rules: EvolutionRules) -> bool:
@@ -113,6 +118,15 @@ def enough(bud: Group, rules: EvolutionRules) -> bool:
         return False
     own = distinct(bud.vectors())
     return len(own) >= rules.birth and cohesion(own) >= rules.birth_cohesion
+
+
+def over(core: Core, bud: Group, now: datetime, rules: EvolutionRules) -> bool:
+    """Has a bud come to nothing? A gift is a burst after which the person turned to other things and never came back. Nobody
+    gives what they dislike, and who avoids a thing does not come back to it."""
+    if bud.polarity is Polarity.DISLIKE:
+        return False
+    burst = bud.window[-1].at - bud.window[0].at <= rules.gift and bud.size <= len(bud.window)
+    return burst and core.visits - bud.seen >= rules.onward and now - bud.last_at >= rules.quiet
 
 
 def _lasting(core: Core, bud: Group, rules: EvolutionRules) -> bool:
@@ -242,6 +256,8 @@ def _parts(theme: Group, rules: EvolutionRules) -> tuple[list[Member], list[Memb
         if len(members) < look:
             return None
         vectors = np.stack([m.vector for m in members])
+        if whole(vectors, rules.birth, rules.split_below):
+            continue
         sides = halves(vectors)
         one, two = vectors[~sides], vectors[sides]
         if (

@@ -43,6 +43,16 @@ def cohesion(vectors: Vectors) -> float:
     return (float(total @ total) - n) / (n * (n - 1))
 
 
+def whole(vectors: Vectors, least: int, below: float) -> bool:
+    """Is there no way to part the rows of `vectors` (n, dim) into sides of at least `least` with a mean cosine under `below`?
+
+    Two sides of a and b rows would leave at most all pairs but ab * (1 - below) of cosine. Spares `halves` where much is alike.
+    """
+    n, total = len(vectors), vectors.sum(axis=0)
+    together = (float(total @ total) - n) / 2
+    return together > n * (n - 1) / 2 - least * (n - least) * (1 - below)
+
+
 def halves(vectors: Vectors) -> NDArray[np.bool_]:
     """Two sides of `vectors` (n, dim), along the direction in which they differ most (the first principal component)."""
     gram = (vectors @ vectors.T).astype(np.float64)

@@ -29,7 +29,8 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """A theme as of `State.now`. `importance`: decayed weight; `trend`: its change over 30 days; `centroid` (dim,) a unit
-    vector; `points` in time order, at least one. `session`: a burst that is still going on and may come to nothing."""
+    vector; `points` in time order, at least one. `session`: no theme, but what may become one (a burst that is still going
+    on, a bud) or, where it is not active, what came to nothing."""
 
     id: str
     polarity: Polarity
@@ -66,6 +67,8 @@ class EvolutionRules:
     a theme has a silence for each act, hence so small. `rhythm`: visits after which a third of a rhythm is remembered.
     Merging. `bridges`: points in a row that fit both. Splitting: among the last `split_looks` points two halves with a mean
     cosine under `split_below` (halves of one subject of the sample: 5 % are under .17; of two planted topics: 95 %).
+    One-offs. A bud whose acts lie within `gift` is over when the person has turned to other things `onward` times since and
+    `quiet` has passed. Chosen by hand: it costs a bud nothing but its place in retrieval until somebody comes back to it.
     Memory. `window`: members kept with their vectors; `memory`: acts after which a third of a centre is remembered; `buds`
     kept, one-offs mostly; `keep`: points kept for late ones. `decay` of importance a day (PinnerSage, arXiv 2007.03634).
     """
@@ -88,6 +91,9 @@ class EvolutionRules:
     bridges: int = 4
     split_looks: tuple[int, ...] = (6, 8, 10, 12, 16)
     split_below: float = 0.17
+    gift: timedelta = timedelta(days=7)
+    onward: int = 5
+    quiet: timedelta = timedelta(days=30)
     window: int = 24
     memory: float = 60.0
     buds: int = 32

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
 from retrieval.evolution.state import Entry, Past, State, refold
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
-VERSION = 1
+VERSION = 2
 
 
 def to_json(state: State) -> str:
@@ -33,7 +33,7 @@ def to_json(state: State) -> str:
         "settled": past.settled,
         "log": [_entry(e) for e in past.log],
         "waiting": [_entry(e) for e in past.waiting],
-        "core": asdict(replace(past.cores[0], groups=[])) | {"groups": [_group(g) for g in past.cores[0].groups]},
+        "core": _core(past.cores[0]),
     }
     return json.dumps(found, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -70,6 +70,14 @@ def _to_entry(row: list[Any]) -> Entry:
     return Entry(Point(row[0], _time(row[1]), Polarity(row[2]), row[3]), _vector(row[4]))
 
 
+def _core(core: Core) -> dict[str, object]:
+    """`asdict` would copy a hundred thousand labels one by one."""
+    return {f.name: getattr(core, f.name) for f in fields(core)} | {
+        "groups": [_group(g) for g in core.groups],
+        "events": [asdict(e) for e in core.events],
+    }
+
+
 def _group(group: Group) -> dict[str, object]:
     return {f.name: getattr(group, f.name) for f in fields(group)} | {
         "window": [[m.id, m.place, m.visit, m.at, m.vector] for m in group.window],
@@ -90,7 +98,9 @@ def _to_group(row: dict[str, Any]) -> Group:
 
 def _to_core(row: dict[str, Any]) -> Core:
     events = [
-        ThemeEvent(e["theme"], ThemeEventKind(e["kind"]), _time(e["at"]), tuple(e["sources"]), e["detail"])
+        ThemeEvent(
+            e["theme"], ThemeEventKind(e["kind"]), _time(e["at"]), tuple(e["sources"]), e["detail"], tuple(e["causes"])
+        )
         for e in row["events"]
     ]
     return Core(**row | {"groups": [_to_group(g) for g in row["groups"]], "events": events})
@@ -100,6 +110,8 @@ def _to_rules(row: dict[str, Any]) -> EvolutionRules:
     return EvolutionRules(**row | {
         "burst": timedelta(seconds=row["burst"]),
         "visit": timedelta(seconds=row["visit"]),
+        "gift": timedelta(seconds=row["gift"]),
+        "quiet": timedelta(seconds=row["quiet"]),
         "split_looks": tuple(row["split_looks"]),
     })  # fmt: skip
 

@@ -8,7 +8,7 @@ without it: what it has led to must go too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.evolution.groups import DAY, centroid
-from retrieval.evolution.lifecycle import Core, enough, step
+from retrieval.evolution.lifecycle import Core, enough, over, step
 from retrieval.evolution.model import EvolutionRules, Point, Tracked, Vectors
 from retrieval.records import ThemeEvent, utc
 
@@ -60,11 +60,12 @@ class Past:
 @dataclass(frozen=True, slots=True)
 class State:
     """A person's themes as of `now`; never changed, `advance` makes a new one. `assignment`: point id -> theme id, without the
-    points of no theme (one-offs); `events`: all so far, the oldest first, each with its points in `detail` ("by e1 e2")."""
+    points of no theme; these are in `buds`, the newest of them at least. `events`: all so far, the oldest first."""
 
     user: str
     now: datetime | None = None
     themes: tuple[Tracked, ...] = ()
+    buds: tuple[Tracked, ...] = ()
     events: tuple[ThemeEvent, ...] = ()
     assignment: Mapping[str, str] = field(default_factory=dict, hash=False)
     past: Past = field(default=Past((), (), ()), repr=False, compare=False)
@@ -83,20 +84,27 @@ def replay(
 
 
 def advance(
-    state: State, points: Sequence[Point], vectors: Vectors, now: datetime, rules: EvolutionRules | None = None
+    state: State,
+    points: Sequence[Point],
+    vectors: Vectors,
+    now: datetime,
+    rules: EvolutionRules | None = None,
+    changed: Collection[str] = (),
 ) -> State:
-    """The state after `points` too, in any order; known ids are passed over and points after `now` wait.
+    """The state after `points` too, in any order; known ids are passed over, unless they are in `changed`: then the given
+    point takes the place of the known one. Points after `now` wait.
 
     `vectors` (n, dim): unit rows, or zero where a point says nothing. Time does not run backwards: a `now` before the
     state's counts as the state's. Raises ValueError for vectors or weights that are none and for rules other than the
-    state's (replay then), HistoryNeededError for a point older than what the state keeps unless all points are passed.
+    state's (replay then), HistoryNeededError for a point older than what the state keeps unless all are passed, and for a
+    changed one that is.
     """
     rules = rules or state.past.rules or EvolutionRules()
     if state.past.rules not in (None, rules):
         raise ValueError("the state was made with other rules: replay the points")
     moment = max(utc(now), state.now) if state.now else utc(now)
     given = {entry.point.id: entry for entry in _entries(points, vectors)}
-    past = state.past
+    past = _forgetting(state.past, {id_ for id_ in changed if id_ in given}, state.user)
     known = {id_ for id_, _, _ in past.settled} | {e.point.id for e in past.log}
     new = {e.point.id: e for e in past.waiting} | {id_: e for id_, e in given.items() if id_ not in known}
     due = sorted((e for e in new.values() if e.point.at <= moment), key=lambda e: e.key)
@@ -107,6 +115,17 @@ def advance(
         due += [given[id_] for id_, _, _ in past.settled]
         past = Past((), past.log, (Core(state.user),))
     return _seen(state.user, moment, _folded(past, due, waiting, rules), rules)
+
+
+def _forgetting(past: Past, ids: set[str], user: str) -> Past:
+    """A past without some points of its log, folded up to the first of them."""
+    if ids & {id_ for id_, _, _ in past.settled}:
+        raise HistoryNeededError(f"what changed is older than what is kept: replay all points of {user}")
+    places = [place for place, entry in enumerate(past.log, len(past.settled)) if entry.point.id in ids]
+    if not places:
+        return past
+    cores = tuple(core for core in past.cores if len(core.labels) <= places[0])
+    return replace(past, log=tuple(e for e in past.log if e.point.id not in ids), cores=cores)
 
 
 def refold(user: str, now: datetime, past: Past) -> State:
@@ -161,19 +180,22 @@ def _seen(user: str, now: datetime, past: Past, rules: EvolutionRules) -> State:
     weights = np.array([weight for _, _, weight in rows])
     today = _sums(labels, weights, ages, core.serial, rules)
     before = _sums(labels, weights, ages - TREND / timedelta(days=1), core.serial, rules)
-    shown = {g.serial: g for g in core.groups if g.theme or (now - g.last_at <= rules.burst and enough(g, rules))}
-    members: dict[int, list[str]] = {serial: [] for serial in shown}
+    members: dict[int, list[str]] = {group.serial: [] for group in core.groups}
     for (id_, _, _), label in zip(rows, core.labels, strict=True):
         if label in members:
             members[label].append(id_)
-    themes = [
-        Tracked(g.id, g.polarity, g.active or not g.theme, float(today[s]), float(today[s] - before[s]), centroid(g),
-                tuple(members[s]), not g.theme)
-        for s, g in shown.items()
-    ]  # fmt: skip
-    themes.sort(key=lambda t: (-t.active, -t.importance, t.id))
+    themes: list[Tracked] = []
+    buds: list[Tracked] = []
+    for g in core.groups:
+        active = g.active if g.theme else not over(core, g, now, rules)
+        figures = (float(today[g.serial]), float(today[g.serial] - before[g.serial]))
+        tracked = Tracked(g.id, g.polarity, active, *figures, centroid(g), tuple(members[g.serial]), not g.theme)
+        shown = g.theme or (now - g.last_at <= rules.burst and enough(g, rules))
+        (themes if shown else buds).append(tracked)
+    for found in (themes, buds):
+        found.sort(key=lambda t: (-t.active, -t.importance, t.id))
     assignment = {id_: theme.id for theme in themes for id_ in theme.points}
-    return State(user, now, tuple(themes), tuple(core.events), MappingProxyType(assignment), past)
+    return State(user, now, tuple(themes), tuple(buds), tuple(core.events), MappingProxyType(assignment), past)
 
 
 def _sums(labels: Numbers, weights: Numbers, ages: Numbers, groups: int, rules: EvolutionRules) -> Numbers:

@@ -22,15 +22,28 @@ _IS_POSITIVE = and_(
 
 
 class Events(Database):
-    def events(self, user: str, *, until: datetime | None = None, limit: int | None = None) -> list[Event]:
-        """The most recent `limit` events at or before `until`, oldest first; ties in time are ordered by id."""
+    def events(
+        self, user: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+    ) -> list[Event]:
+        """The most recent `limit` events from `since` to `until`, both included, oldest first; ties in time by id."""
         newest = _SELECT.where(_seen(user, until)).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
+        if since is not None:
+            newest = newest.where(events.c.at >= since)
         with self._read() as conn:
             return [Event(**row._mapping) for row in reversed(conn.execute(newest).all())]
 
-    def event_count(self, user: str, until: datetime | None = None) -> int:
+    def event_count(self, user: str, until: datetime | None = None, *, before: datetime | None = None) -> int:
+        """How many events there are at or before `until`, and before `before`."""
         with self._read() as conn:
-            return conn.execute(select(func.count()).where(_seen(user, until))).scalar_one()
+            query = select(func.count()).where(_seen(user, until))
+            return conn.execute(query if before is None else query.where(events.c.at < before)).scalar_one()
+
+    def acts_on(self, user: str, items: Collection[str], until: datetime) -> list[Event]:
+        """The user's events with any of the items at or before `until`, oldest first."""
+        with self._read() as conn:
+            queries = (_SELECT.where(_seen(user, until), events.c.item.in_(chunk)) for chunk in chunks(items))
+            found = [Event(**row._mapping) for query in queries for row in conn.execute(query)]
+        return sorted(found, key=lambda e: (e.at, e.id))
 
     def events_by_id(self, user: str, ids: Collection[str]) -> dict[str, Event]:
         """Those of the ids that are this user's events; anybody else's are as good as unknown."""

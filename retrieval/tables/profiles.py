@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Table, and_, func, insert, select
+from sqlalchemy import Connection, Row, Table, and_, delete, func, insert, select
 
 from retrieval.records import Profile, Question, Statement, Theme, ThemeEvent
 from retrieval.schema import profile_statements, profiles, questions, statements, theme_events, themes
@@ -18,6 +18,7 @@ class ProfileVersion:
     version: int
     as_of: datetime
     events_seen: int
+    restores: int | None = None
 
 
 class Profiles(Database):
@@ -25,9 +26,10 @@ class Profiles(Database):
         """Save as version `expected_version` + 1 and return what was stored (centroids rounded to float32).
 
         Read `expected_version` with `profile_version` before the work starts; it is 0 for a user without a profile. The
-        profile's statements must have been saved before; `profile.theme_events` are those this version adds, and ones
-        already in the history are not added again. Raises ConflictError if somebody saved a version or deleted one of the
-        statements in between, ErasedError.
+        profile's statements must have been saved before. `profile.theme_events` are all steps in the lives of the themes
+        that hold now: those not yet in the history are added with this version, and those in the history that are not
+        among them are withdrawn. A look back (older than the newest profile) leaves the history alone. Raises ConflictError
+        if somebody saved a version or deleted one of the statements in between, ErasedError.
         """
         with self._write() as conn:
             refuse_erased(conn, profile.user)
@@ -35,9 +37,7 @@ class Profiles(Database):
             if current != expected_version:
                 raise ConflictError(f"profile is at version {current}, not {expected_version}")
             _require_statements(conn, profile)
-            known = set(_history(conn, profile.user))
-            fresh = tuple(step for step in dict.fromkeys(profile.theme_events) if step not in known)
-            saved = replace(profile, version=current + 1, theme_events=fresh)
+            saved = replace(profile, version=current + 1, theme_events=_fresh(conn, profile))
             _insert(conn, saved)
             return _load(conn, saved.user, saved.version)
 
@@ -59,6 +59,14 @@ class Profiles(Database):
             version = conn.execute(query).scalar()
             return None if version is None else _load(conn, user, version)
 
+    def profile_at(self, user: str, version: int) -> Profile | None:
+        """A version by its number, None if there is none."""
+        with self._read() as conn:
+            known = conn.execute(
+                select(profiles.c.version).where(profiles.c.user == user, profiles.c.version == version)
+            ).scalar()
+            return None if known is None else _load(conn, user, version)
+
     def profile_versions(self, user: str) -> list[ProfileVersion]:
         query = select(*columns(profiles, ProfileVersion)).where(profiles.c.user == user).order_by(profiles.c.version)
         with self._read() as conn:
@@ -68,6 +76,19 @@ class Profiles(Database):
         """The life of all the user's themes, in the order it was saved."""
         with self._read() as conn:
             return _history(conn, user)
+
+
+def _fresh(conn: Connection, profile: Profile) -> tuple[ThemeEvent, ...]:
+    """The steps of a profile that the history does not have; what it has and does not hold any more goes."""
+    latest = conn.execute(select(func.max(profiles.c.as_of)).where(profiles.c.user == profile.user)).scalar()
+    if latest is not None and profile.as_of < latest:
+        return ()
+    rows = conn.execute(select(theme_events).where(theme_events.c.user == profile.user)).mappings()
+    known = {ThemeEvent(**{c.name: row[c.name] for c in columns(theme_events, ThemeEvent)}): row for row in rows}
+    for gone in known.keys() - set(profile.theme_events):
+        own = (theme_events.c[name] == known[gone][name] for name in ("user", "version", "position"))
+        conn.execute(delete(theme_events).where(*own))
+    return tuple(step for step in dict.fromkeys(profile.theme_events) if step not in known)
 
 
 def _newest(conn: Connection, user: str) -> int:

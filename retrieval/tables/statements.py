@@ -82,3 +82,16 @@ class Statements(Database):
         with self._write() as conn:
             done = update(statements).where(mine).values(superseded_by=new_id, superseded_at=at)
             return conn.execute(done).rowcount > 0
+
+    def restore_statements(self, user: str, heirs: Mapping[str, str | None]) -> None:
+        """Go back to earlier words. `heirs`: statement id -> the id of the statement that speaks for its segments from now on
+        (itself for one that is back), None where nothing is to be said of them any more. Raises ErasedError."""
+        with self._write() as conn:
+            refuse_erased(conn, user)
+            for old, heir in heirs.items():
+                if heir is not None:
+                    mine = and_(statements.c.user == user, statements.c.id == old)
+                    now = {"superseded_by": None if heir == old else heir, "superseded_at": None}
+                    conn.execute(update(statements).where(mine).values(now))
+                read = and_(segments.c.user == user, segments.c.statement == old)
+                conn.execute(update(segments).where(read).values(statement=heir))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from retrieval.schema import VERSION
 from retrieval.tables.database import Database, StoreError
 
+HEAD = "head"
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _alembic = Lock()  # alembic.context is one global object
 
@@ -45,4 +46,4 @@ def _migrate(conn: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    command.upgrade(config, HEAD)

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.control import Wish
 from agent.errors import LLMUnavailableError
 from agent.service import Service
 from retrieval.embed import HashEmbedder
 from retrieval.kindred import Kindred
-from retrieval.records import Origin, Polarity
+from retrieval.records import EditKind, Origin, Polarity
 from retrieval.store import Community, CrowdCount
 from tests.crowd import TASTES, crowd, gather
 from tests.fakes import NOW, FakeLLM, catalogue, make_service
@@ -111,7 +112,8 @@ def test_what_is_muted_or_sensitive_is_in_no_community(service: Service) -> None
     profile = service.store.profile("p00")
     assert profile is not None
     [theme] = [t for t in profile.themes if t.polarity is Polarity.LIKE]
-    service.store.mark_theme("p00", theme.id, "muted", NOW)
+    wish = Wish(EditKind.MUTE, theme.id)
+    asyncio.run(service.control.edit("p00", wish, now=NOW))
     assert refreshed(service, 1).people == len(TASTES) - 1
 
 

@@ -186,25 +186,44 @@ def test_looking_back_does_not_bring_back_what_was_superseded(tmp_path: Path) ->
         assert [s.polarity for s in service.store.statements("dan")] == [Polarity.DISLIKE]
 
 
-def test_a_burst_of_purchases_becomes_a_one_off_and_no_theme(tmp_path: Path) -> None:
+def gift() -> list[Event]:
+    """A burst of purchases on days 1 and 2, and noir from day 4 on."""
     bought = [
-        act("dan", day, f"bread-{what}", EventKind.PURCHASE) for day, what in zip((1, 2, 3), NOIR[:3], strict=True)
+        act("dan", day, f"bread-{what}", EventKind.PURCHASE) for day, what in zip((1, 1.5, 2), NOIR[:3], strict=True)
     ]
-    with service_with(tmp_path, bought) as service:
-        early, late = build(service, "dan", at(5)), build(service, "dan", at(50))
+    return [*bought, *(act("dan", 4 + 6 * n, f"noir-{what}") for n, what in enumerate(NOIR))]
+
+
+def test_a_burst_of_purchases_becomes_a_one_off_that_recommends_nothing(tmp_path: Path) -> None:
+    with service_with(tmp_path, gift()) as service:
+        early, late = build(service, "dan", at(3)), build(service, "dan", at(50))
+        found = asyncio.run(service.recommend("dan", now=at(50), k=6)).recommendations
     assert [s.horizon for s in early.statements] == [Horizon.SHORT]
-    assert [t.active for t in early.themes] == [True]
-    assert [s.horizon for s in late.statements] == [Horizon.ONE_OFF]
-    assert not any(t.active for t in late.themes)
+    assert [(t.active, t.horizon) for t in early.themes] == [(True, Horizon.SHORT)]
+    [theme] = [t for t in late.themes if t.horizon is Horizon.ONE_OFF]
+    assert theme.id == early.themes[0].id
+    assert not theme.active
+    assert {s.horizon for s in late.statements if "bread" in s.evidence[0]} == {Horizon.ONE_OFF}
+    bought = {e.id for e in gift() if e.kind is EventKind.PURCHASE}
+    assert found
+    assert not bought & {event for r in found for c in r.citations for event in c.events}
 
 
-def test_the_life_of_a_theme_is_told_in_order(service: Service) -> None:
-    for day in (2, 5, 9):
-        build(service, as_of=at(day))
-    _, steps = service.themes("ann")
-    born = [e for e in steps if e.kind is ThemeEventKind.BORN]
-    assert len(born) == len({e.theme for e in steps}) == 3
+def test_the_life_of_a_theme_is_told_in_order_with_what_caused_it(tmp_path: Path) -> None:
+    life = [
+        act("dan", 3 * n + turn, f"{subject}-{what}")
+        for n, what in enumerate(NOIR)
+        for turn, subject in enumerate(("noir", "bread"))
+    ]
+    with service_with(tmp_path, life) as service:
+        for day in (8, 12, 20):
+            build(service, "dan", at(day))
+        _, steps = service.themes("dan")
+    born = {e.theme: e for e in steps if e.kind is ThemeEventKind.BORN}
+    assert len(born) == len({e.theme for e in steps}) == 2
     assert [e.at for e in steps] == sorted(e.at for e in steps)
+    assert {e.id: e.at for e in life}.items() >= {e.causes[-1]: e.at for e in steps}.items()
+    assert all(len({cause.split("-")[3] for cause in e.causes}) == 1 for e in born.values())
 
 
 def test_only_recent_events_are_read(tmp_path: Path) -> None:

@@ -26,14 +26,13 @@ from eval.streams.lives import SILENCE_DAYS, Words, live, told
 from eval.streams.streams import OUT, Change, Stream, ends, truth_at
 from eval.streams.streams import planted as themes_of
 from eval.theme_metrics import Measured, agreement
-from eval.theme_systems import Batch, Chronicle, make
+from eval.theme_systems import Batch, Chronicle, ThemeRules, make
 from eval.themes import Request, Run, checkpoints, figures, followed
 from retrieval.embed import HashEmbedder
 from retrieval.evolution import Point
 from retrieval.readers import ReadError
 from retrieval.records import ThemeEvent
 from retrieval.records import ThemeEventKind as Kind
-from retrieval.themes import ThemeRules
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 LETTERS = "abcdefghijkl"

@@ -37,7 +37,7 @@ def test_a_new_interest_is_a_theme_with_its_third_or_fourth_act(seed: int) -> No
     life.live(20, "jazz", "bread", "noir")
     born = [e for e in life.state().events[before:] if e.kind is Kind.BORN]
     assert [e.theme for e in born] == [life.of(life.state(), "noir")]
-    causes = born[0].detail.split()[1:]
+    causes = born[0].causes
     assert {life.truth[id_] for id_ in causes} == {"noir"}
     assert len(causes) <= 4
 

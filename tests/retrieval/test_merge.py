@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.merge import confidence, contradicted, fold, horizon, statement_id
-from retrieval.records import Event, EventKind, Horizon, Origin, Polarity, Source, Statement
+from retrieval.merge import confidence, contradicted, fold, statement_id
+from retrieval.records import Horizon, Origin, Polarity, Source, Statement
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -207,26 +207,3 @@ def test_nobody_contradicts_themselves_and_no_two_each_other(statements: list[St
     assert all(old != new and found.get(new) != old for old, new in found.items())
     said_by_user = {s.id for s in statements if s.source is not Source.INFERRED}
     assert not said_by_user & found.keys() or all(found[i] in said_by_user for i in said_by_user & found.keys())
-
-
-# --- horizons -------------------------------------------------------------------------------------------------------
-
-
-def events(days: list[float], kind: EventKind = EventKind.VIEW) -> list[Event]:
-    return [Event(f"e{n}", "u", kind, T0 + day * DAY, f"i{n}") for n, day in enumerate(days)]
-
-
-@pytest.mark.parametrize(
-    ("days", "kind", "as_of", "expected"),
-    [
-        ([0, 60], EventKind.VIEW, 61, Horizon.LONG),
-        ([0, 59.9], EventKind.VIEW, 400, Horizon.SHORT),
-        ([0, 1, 2], EventKind.PURCHASE, 40, Horizon.ONE_OFF),  # bought for a trip, then silence
-        ([0, 1, 2], EventKind.PURCHASE, 20, Horizon.SHORT),  # too early to tell
-        ([0, 1, 2], EventKind.VIEW, 40, Horizon.SHORT),  # no purchases
-        ([0, 8], EventKind.PURCHASE, 60, Horizon.SHORT),  # no burst
-        ([0], EventKind.VIEW, 0, Horizon.SHORT),
-    ],
-)
-def test_how_long_an_interest_lasts(days: list[float], kind: EventKind, as_of: float, expected: Horizon) -> None:
-    assert horizon(events(days, kind), T0 + as_of * DAY) is expected

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine
 
-from retrieval.records import EditKind
+from retrieval.records import EditKind, Horizon
 from retrieval.store import BusyError, Store, StoreError
 from retrieval.tables import upgrade
 
@@ -97,6 +97,25 @@ def test_a_store_of_the_first_schema_opens_and_keeps_its_marks(tmp_path: Path) -
         found = [(e.number, e.kind, e.target, e.of_theme) for e in store.edits("u")]
         assert found == [(1, EditKind.MUTE, "t1", True), (2, EditKind.PIN, "t2", True)]
         assert [e.number for e in store.edits("v")] == [1]
+
+
+def test_a_store_of_the_first_version_opens_with_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"sqlite:///{tmp_path / 'x.db'}"
+    with monkeypatch.context() as patched:
+        patched.setattr(upgrade, "HEAD", "0001")
+        Store(address).close()
+    _execute(tmp_path / "x.db", "INSERT INTO profiles VALUES ('u', 1, 0, 'Jazz.', 'model', 3)")
+    _execute(
+        tmp_path / "x.db",
+        "INSERT INTO themes VALUES ('u', 1, 't', 0, 'Jazz', '', 'like', '[]', 's', x'', 1.0, 0.0, 'model', 1)",
+    )
+    _execute(tmp_path / "x.db", "INSERT INTO theme_events VALUES ('u', 1, 0, 't', 'born', 0, '[]', 'from 3 events')")
+    with Store(address) as store:
+        profile = store.profile("u")
+        assert profile is not None
+        assert [(t.label, t.horizon) for t in profile.themes] == [("Jazz", Horizon.LONG)]
+        assert [(e.detail, e.causes) for e in store.theme_events("u")] == [("from 3 events", ())]
+        assert store.theme_state("u") is None
 
 
 def test_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:

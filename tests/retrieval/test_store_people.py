@@ -32,7 +32,7 @@ from retrieval.records import (
     ThemeEventKind,
 )
 from retrieval.schema import personal_tables
-from retrieval.store import ConflictError, ErasedError, LLMCall, Replied, Store, StoreError
+from retrieval.store import ConflictError, ErasedError, LLMCall, Replied, SavedState, Store, StoreError
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -89,6 +89,7 @@ def fill(store: Store, user: str) -> None:
     store.put_vectors("m", user, {"h": VECTOR})
     store.save_edit(Edit(user, EditKind.PIN, T0, target="t1", was=CANARY, text=CANARY))
     store.save_reply(Replied(user, 3, CANARY, Reply.YES, T0))
+    store.save_theme_state(user, SavedState("m", T0, None, 0, CANARY.encode()))
 
 
 def test_statements_are_saved_changed_and_superseded(store: Store) -> None:
@@ -183,6 +184,24 @@ def test_theme_events_are_history_and_told_once(store: Store) -> None:
     assert [e.kind for e in store.theme_events("u")] == [ThemeEventKind.BORN, ThemeEventKind.GREW]
 
 
+def test_steps_that_hold_no_longer_are_withdrawn_but_not_by_a_look_back(store: Store) -> None:
+    store.save_statements([statement("a")])
+    first = store.save_profile(profile("u", "a"), 0)
+    store.save_profile(replace(first, as_of=T0 - DAY, theme_events=()), 1)
+    assert store.theme_events("u") == list(first.theme_events)
+    store.save_profile(replace(first, as_of=T0 + DAY, theme_events=()), 2)
+    assert store.theme_events("u") == []
+
+
+def test_a_version_can_be_had_by_its_number(store: Store) -> None:
+    store.save_statements([statement("a")])
+    first = store.save_profile(profile("u", "a"), 0)
+    store.save_profile(replace(first, restores=1, as_of=T0 + DAY), 1)
+    assert store.profile_at("u", 1) == first
+    assert store.profile_at("u", 9) is None
+    assert [v.restores for v in store.profile_versions("u")] == [None, 1]
+
+
 def test_only_one_of_two_writers_of_a_profile_wins(store: Store) -> None:
     store.save_statements([statement("a")])
     version = store.profile_version("u")
@@ -252,6 +271,7 @@ def test_an_erased_user_does_not_come_back(store: Store) -> None:
         lambda: store.put_vectors("m", "u", {"h": VECTOR}),
         lambda: store.log_impressions("u", T0, shown),
         lambda: store.save_edit(Edit("u", EditKind.MUTE, T0, target="t1")),
+        lambda: store.save_theme_state("u", SavedState("m", T0, None, 0, b"")),
     ):
         with pytest.raises(ErasedError):
             write()

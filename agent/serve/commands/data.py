@@ -113,30 +113,35 @@ def export(ctx: typer.Context, user: Who, as_json: Json = False, home: Home = No
 def forget(
     ctx: typer.Context,
     user: Who,
+    events: Annotated[
+        list[str] | None, typer.Option("--event", metavar="ID", help="Only this event, and what leaned on it.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Erase a user for good.
+    """Erase a user for good, or single events of theirs.
 
-    Events, statements, themes, vectors, and the bytes in the database files. Only a salted hash stays, so that a
-    later ingest does not bring them back.
+    Events, statements, themes, vectors, and the bytes in the database files. Of a user only a salted hash stays, so
+    that a later ingest does not bring them back. With --event, statements and themes that leaned on it go at once, and
+    the next profile is made without it.
 
     \b
     Example: leitmotif forget ann --yes
+             leitmotif forget ann --event e-17 --yes
     """
     session = Session(ctx, as_json, home)
     if not yes:
-        _confirm(user)
+        _confirm(f"everything about {user}" if not events else f"{len(events)} events of {user}")
     with session.service() as service:
-        report = service.forget(user)
+        report = service.lives(user).withdraw(user, events) if events else service.forget(user)
     out = ForgetOut(user=user, rows=dict(report.rows), scrubbed=report.scrubbed)
     session.show(out, render.forget(out))
 
 
-def _confirm(user: str) -> None:
+def _confirm(what: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError("forget asks before it erases, and nobody is there to answer", hint="say --yes")
-    if not typer.confirm(f"Erase everything about {user}?", err=True):
+    if not typer.confirm(f"Erase {what}?", err=True):
         sys.stderr.write("nothing was erased\n")
         raise typer.Exit(1)

@@ -27,6 +27,16 @@ AsOf = Annotated[
     datetime | None,
     typer.Option("--as-of", metavar="TIME", parser=moment, help="As it was then (ISO 8601, UTC) [now]."),
 ]
+Diff = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--diff", metavar="TIME TIME", help="What changed from one time to another, instead."),
+]
+Algorithm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The statements grouped by ward, average, kmeans, dbscan, hdbscan or birch, instead."
+    ),
+]
 Who = Annotated[str, typer.Argument(metavar="USER", help="User id.")]
 
 
@@ -96,26 +106,38 @@ def _report(service: Service, found: Sequence[Profile | Failure], seconds: float
 def themes(
     ctx: typer.Context,
     user: Who,
-    history: Annotated[bool, typer.Option("--history", help="Also how they came to be, step by step.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Also how they came to be, and the versions.")] = False,
     as_of: AsOf = None,
+    diff: Diff = None,
+    algorithm: Algorithm = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Show the themes of the stored profile.
 
-    With the statements in them. Writes nothing and needs no LLM.
+    With the statements in them. Themes grow from event to event and keep their ids; short-term ones and one-offs are told
+    apart. Writes nothing and needs no LLM.
 
     \b
     Example: leitmotif themes ann --history
              leitmotif themes ann --as-of 2026-01-31
+             leitmotif themes ann --diff 2026-01-31 2026-03-31
+             leitmotif themes ann --algorithm kmeans
     """
     from agent.serve import present
+    from agent.serve.commands.history import difference, grouping
 
     session = Session(ctx, as_json, home)
     with session.service() as service:
+        if diff:
+            return difference(session, service, user, diff)
+        if algorithm:
+            return grouping(session, service, user, algorithm)
         found, steps = service.themes(user, as_of=as_of)
-    out = present.themes(found, steps, history=history)
+        versions = service.lives(user).versions(user) if history else []
+    out = present.themes(found, steps if history else [], versions)
     session.show(out, render.themes(out))
+    return None
 
 
 def why(

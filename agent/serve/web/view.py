@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent import plain
+from agent.changes import note
 from agent.serve.web.chart import NARROW, WIDE, Chart, colours, draw
 from retrieval.records import (
     Event,
@@ -166,7 +167,7 @@ def person(
 def groups(anchor: str, profile: Profile, items: Mapping[str, Item], events: Mapping[str, Event]) -> tuple[Group, ...]:
     """Themes with their statements, those that are liked first; what is in no theme comes last."""
     said = {s.id: _said(f"{anchor}-s{n}", s, items, events) for n, s in enumerate(profile.statements)}
-    palette = colours(profile, events)
+    palette, known = colours(profile, events), {s.id: s for s in profile.statements}
     found = [
         Group(
             anchor=f"{anchor}-t{n}",
@@ -174,7 +175,7 @@ def groups(anchor: str, profile: Profile, items: Mapping[str, Item], events: Map
             label=theme.label,
             colour=palette[theme.id],
             polarity=theme.polarity,
-            notes=(_trend(theme), f"weight {theme.importance:.1f}"),
+            notes=(note(theme, known) or _trend(theme), f"weight {theme.importance:.1f}"),
             active=theme.active,
             statements=tuple(said[i] for i in theme.statements if i in said),
         )

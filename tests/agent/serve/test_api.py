@@ -113,6 +113,34 @@ def test_profile_is_built_and_reads_as_of(api: TestClient) -> None:
     assert early["events_seen"] < body["events_seen"]
 
 
+def test_themes_are_compared_and_rolled_back(api: TestClient) -> None:
+    api.get("/v1/users/ann/profile", params={"as_of": "2026-01-06T00:00:00Z"})
+    api.get("/v1/users/ann/profile")
+    since = {"since": "2026-01-07T00:00:00Z"}
+    diff = api.get("/v1/users/ann/themes/diff", params=since).json()
+    assert (diff["from_version"], diff["to_version"]) == (1, 2)
+    assert all(change["text"] for change in diff["changes"])
+    then = api.get("/v1/users/ann/themes", params={"as_of": "2026-01-07T00:00:00Z", "history": True}).json()
+    assert then["version"] == 1
+    assert [v["version"] for v in then["versions"]] == [1, 2]
+    back = api.post("/v1/users/ann/rollback", json={"version": 1}).json()
+    assert (back["version"], back["restores"]) == (3, 1)
+    problem(api.post("/v1/users/ann/rollback", json={"version": 3}), 422, "bad_request")
+    problem(api.post("/v1/users/ann/rollback", json={"version": 0}), 422, "invalid_input")
+    problem(api.post("/v1/users/ann/rollback", json={"version": 8}), 404, "not_found")
+    problem(api.get("/v1/users/ann/themes/diff", params={"since": "2020-01-01T00:00:00Z"}), 404, "not_found")
+    problem(api.get("/v1/users/ann/themes/grouping", params={"algorithm": "tarot"}), 422, "invalid_input")
+
+
+def test_an_event_is_taken_back_and_the_user_stays(api: TestClient, service: Service) -> None:
+    event = service.store.events("cleo")[0].id
+    assert api.get("/v1/users/cleo/profile").json()["statements"]
+    assert api.delete(f"/v1/users/cleo/events/{event}").json()["rows"] == {"events": 1}
+    assert api.get("/v1/users/cleo/profile").json()["statements"] == []
+    problem(api.delete(f"/v1/users/cleo/events/{event}"), 404, "not_found")
+    problem(api.delete("/v1/users/nobody/events/x"), 404, "not_found")
+
+
 def test_themes_need_a_profile_and_tell_their_history_if_asked(api: TestClient) -> None:
     assert "leitmotif profile ann" in problem(api.get("/v1/users/ann/themes"), 404, "not_found").hint
     api.get("/v1/users/ann/profile")
@@ -390,7 +418,7 @@ def test_openapi_examples_fit_their_schemas(api: TestClient) -> None:
                 schema = {**content["schema"], "components": spec["components"]}
                 Draft202012Validator(schema).validate(content["example"])
                 seen += 1
-    assert len(spec["paths"]) == 18
+    assert len(spec["paths"]) == 22
     assert seen > 30
 
 

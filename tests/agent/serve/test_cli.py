@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.serve import reasons, schemas
+from agent.serve import histories, reasons, schemas
 from agent.serve.commands import reports
 from retrieval.signals import CHANNELS
 from tests.agent.planted import planted
@@ -73,6 +73,32 @@ def test_themes_with_and_without_history(profiled: Cli) -> None:
     assert {step["kind"] for step in told["history"]} >= {"born"}
     assert "centroid" not in json.dumps(told)
     assert "born" in profiled("themes", "ann", "--history").out
+
+
+def test_themes_can_be_compared_grouped_and_rolled_back(profiled: Cli) -> None:
+    assert profiled("profile", "ann", "--as-of", "2026-01-06").code == 0
+    days = ("2026-01-07", "2027-01-01")
+    found = histories.DiffOut.model_validate(profiled("themes", "ann", "--diff", *days, "--json").json)
+    assert (found.from_version, found.to_version) == (2, 1)
+    assert found.changes
+    assert found.changes[0].text in profiled("themes", "ann", "--diff", *days).out
+    assert profiled("themes", "ann", "--diff", "soon", "2026-01-01").code == 2
+    grouped = histories.GroupingOut.model_validate(profiled("themes", "ann", "--algorithm", "kmeans", "--json").json)
+    assert {side.algorithm for side in grouped.sides} == {"kmeans"}
+    assert "by kmeans" in profiled("themes", "ann", "--algorithm", "kmeans").out
+    assert "ward" in profiled("themes", "ann", "--algorithm", "tarot").err
+    assert profiled("rollback", "ann", "2", "--json").json["restores"] == 2
+    assert "back to version 2" in profiled("themes", "ann", "--history").out
+    assert profiled("rollback", "ann", "9").code == 2
+
+
+def test_an_event_is_taken_back_with_what_leaned_on_it(profiled: Cli) -> None:
+    [statement] = profiled("profile", "cleo", "--json").json["profiles"][0]["statements"]
+    [event] = statement["evidence"]
+    assert profiled("forget", "cleo", "--event", event).code == 2  # nobody is there to say yes
+    assert profiled("forget", "cleo", "--event", event, "--yes", "--json").json["rows"] == {"events": 1}
+    assert profiled("profile", "cleo", "--json").json["profiles"][0]["statements"] == []
+    assert profiled("forget", "cleo", "--event", event, "--yes").code == 2
 
 
 @pytest.mark.parametrize("more", [(), ("--no-explain",), ("--query", "a concert with piano")])

@@ -57,7 +57,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("out", "record", "left_out"), PAIRS, ids=lambda part: getattr(part, "__name__", ""))
 def test_nothing_of_a_record_is_forgotten(out: type[BaseModel], record: type, left_out: set[str]) -> None:
-    assert {f.name for f in fields(record)} - left_out == set(out.model_fields)
+    assert {f.name for f in fields(record)} - left_out <= set(out.model_fields)
 
 
 def test_a_profile_goes_out_whole_and_without_centroids() -> None:
