@@ -9,7 +9,7 @@ earlier fit: these have seen the very lists that they would be judged by. No LLM
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,13 +105,13 @@ def fit(home: Path, store: Store, parts: Parts, lesson: Lesson, now: datetime, f
         least = f"{LEAST_LISTS} are needed, of {FOLDS} users or more who liked {LEAST} items each"
         hint = "the shipped weights go on; run `leitmotif fit` again when more has happened"
         raise LeitmotifError(f"too little to learn from: {len(made)} lists of {len(users)} users; {least}", hint=hint)
-    base = load_weights().among(len(sequences))
+    shipped = load_weights()
+    base = shipped.among(len(sequences))
     check = Check.of(
         _per_user(_ndcg(made, base), whose), _per_user(_cross_fitted(made, whose, base, lesson.seed), whose)
     )
-    found = Fitted(
-        learn(made, base, per_user=len(made) / len(users)), check, len(users), len(made), force or check.ci95[1] >= 0
-    )
+    learnt = replace(learn(made, base, per_user=len(made) / len(users)), stranger=shipped.stranger)
+    found = Fitted(learnt, check, len(users), len(made), force or check.ci95[1] >= 0)
     if found.kept:
         about = {"source": "leitmotif fit", "at": now.isoformat(), "users": found.users, "lists": found.lists}
         found.weights.save(weights_file(home), **about)

@@ -46,8 +46,7 @@ def writing(
 ) -> None:
     """Measure what the model writes, unrepaired.
 
-    One answer to each of 3,225 inputs that nobody trained on: test examples, tempting histories, planted instructions and
-    evidence of the sample. Two models are compared by their files. See docs/eval.md.
+    One answer to each of 3,225 inputs that nobody trained on. Two models are compared by their files. See docs/eval.md.
 
     \b
     Example: leitmotif eval writing --out base.jsonl

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from eval import report_captions as captions
 from eval import report_tables as tables
 from eval.plots import Dots, Lines, Mark, Panel, Series
 from eval.report_tables import Column, Figures, Form, Table, group, number, ranked, table
@@ -181,13 +182,13 @@ def _table_of(title: str, caption: str, columns: Sequence[Column], first: str, t
     return parts
 
 
-_sensitive = _table_of("What profiles give away", "By attribute", tables.SENSITIVE, "attribute", tables.HIDDEN)
-_robustness = _table_of("Attacks", "By family", tables.ROBUSTNESS, "family", tables.HOSTILE)
-_explanations = _table_of("Reasons", "Shares", tables.EXPLANATIONS, "system", tables.CITED)
+_sensitive = _table_of("What profiles give away", "By attribute", tables.SENSITIVE, "attribute", captions.HIDDEN)
+_robustness = _table_of("Attacks", "By family", tables.ROBUSTNESS, "family", captions.HOSTILE)
+_explanations = _table_of("Reasons", "Shares", tables.EXPLANATIONS, "system", captions.CITED)
 _writing = _table_of("Written, before any check", "By group and task", tables.WRITING, "measure")
 _themes = _table_of("Themes that live", "Against planted truth", tables.THEMES, "system")
-_questions = _table_of("One question", "Strangers", tables.QUESTIONS, "asked", tables.ASKED)
-_representations = _table_of("Texts of users", "What each is worth", tables.REPRESENTATIONS, "text", tables.WRITTEN)
+_questions = _table_of("One question", "Strangers", tables.QUESTIONS, "asked", captions.ASKED)
+_representations = _table_of("Texts of users", "What each is worth", tables.REPRESENTATIONS, "text", captions.WRITTEN)
 _control = _table_of("What owners can do", "Places among the first k", tables.CONTROL, "edit")
 
 

@@ -16,24 +16,15 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
 )
 
-from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Reply, Source, ThemeEventKind
-from retrieval.tables.columns import ID, Floats, Json, Strings, UtcTime, Word
+from retrieval import schema_crowd  # noqa: F401  its tables belong to `metadata`, too
+from retrieval.records import EditKind, EventKind, Horizon, Origin, Polarity, Source, ThemeEventKind
+from retrieval.tables.columns import ID, Floats, Json, Strings, UtcTime, Word, metadata
 
 VERSION = "0004"
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    }
-)
 
 meta = Table("meta", metadata, Column("key", ID, primary_key=True), Column("value", Text, nullable=False))
 
@@ -267,43 +258,6 @@ impressions = Table(
     Column("theme", ID),
     Column("query", Text),
     Index(None, "user", "item", "at"),
-)
-
-# What many people like. Nothing here comes from fewer people than the setting communities.least: no ids, nobody's words.
-communities = Table(
-    "communities",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("label", Text, nullable=False),
-    Column("origin", Word(Origin), nullable=False),
-    Column("features", Strings, nullable=False),
-    Column("members", Integer, nullable=False),
-    Column("centre", Floats, nullable=False),
-    Column("items", Json, nullable=False),
-    Column("pairs", Json, nullable=False),
-    Column("since", UtcTime, nullable=False),
-)
-
-censuses = Table(
-    "censuses",
-    metadata,
-    Column("at", UtcTime, primary_key=True, autoincrement=False),
-    Column("people", Integer, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("mean", Floats, nullable=False),
-    Column("sizes", Json, nullable=False),
-)
-
-# What a user answered when asked about a community, so that nothing is asked twice.
-replies = Table(
-    "replies",
-    metadata,
-    Column("user", ID, primary_key=True),
-    Column("community", Integer, primary_key=True, autoincrement=False),
-    Column("label", Text, nullable=False),
-    Column("reply", Word(Reply), nullable=False),
-    Column("at", UtcTime, nullable=False),
 )
 
 # Salted hashes of erased users: enough to refuse their late events, too little to say who they were.

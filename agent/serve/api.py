@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from agent.coldstart import MOST_CHARS
 from agent.config import Settings
 from agent.errors import NotFoundError
-from agent.serve import edits, health, history_api, present, reasons, rows, schemas
+from agent.serve import edits, health, histories, history_api, present, reasons, rows, schemas
 from agent.serve.community_routes import router as community_router
 from agent.serve.depends import Now, Open, User
 from agent.serve.examples import describe, documented
@@ -128,7 +128,7 @@ async def get_themes(
     user: User,
     history: Annotated[bool, Query(description="also every step in their lives, and the versions")] = False,
     as_of: Annotated[datetime | None, Query(description="the profile stored last by then; default: now")] = None,
-) -> schemas.ThemesOut:
+) -> histories.ThemesOut:
     """The themes of the stored profile. Nothing is written."""
     profile, steps = service.themes(user, as_of=utc(as_of) if as_of else None)
     versions = service.lives(user).versions(user) if history else []

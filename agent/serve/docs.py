@@ -45,7 +45,7 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "ingest": schemas.IngestOut,
     "fit": reports.FitOut,
     "profile": reports.ProfilesOut,
-    "themes": schemas.ThemesOut,
+    "themes": histories.ThemesOut,
     "themes --diff": histories.DiffOut,
     "themes --algorithm": histories.GroupingOut,
     "rollback": schemas.ProfileOut,

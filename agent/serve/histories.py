@@ -10,12 +10,33 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.serve.schemas import Moment, Out
+from agent.serve.schemas import Moment, Out, StatementOut, ThemeEventOut, ThemeOut
 from retrieval.records import Polarity
 
 if TYPE_CHECKING:
     from agent.lives import Comparison, Side
     from retrieval.records import Profile
+
+
+class VersionOut(Out):
+    """A version of a profile."""
+
+    version: int
+    as_of: Moment
+    events_seen: int
+    restores: int | None = Field(description="the earlier version whose words it brought back")
+
+
+class ThemesOut(Out):
+    """The themes of the stored profile, the statements in them and, if asked for, their history."""
+
+    user: str
+    as_of: Moment
+    version: int
+    themes: list[ThemeOut]
+    statements: list[StatementOut]
+    history: list[ThemeEventOut] = Field(description="all steps so far, oldest first; empty unless asked for")
+    versions: list[VersionOut] = Field(description="the versions of the profile, oldest first; empty unless asked for")
 
 
 class ChangeOut(Out):

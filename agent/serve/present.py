@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.changes import note
 from agent.serve.commands.reports import FitOut, RankCheckOut
+from agent.serve.histories import ThemesOut, VersionOut
 from agent.serve.schemas import (
     CitationOut,
     ColdStartOut,
@@ -23,8 +24,6 @@ from agent.serve.schemas import (
     StatementOut,
     ThemeEventOut,
     ThemeOut,
-    ThemesOut,
-    VersionOut,
 )
 from retrieval.records import Citation, Event, Item, Profile, Recommendation, Statement, ThemeEvent
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agent.serve.commands.reports import DemoOut, ExcerptOut, ProfilesOut
+from agent.serve.histories import ThemesOut
 from agent.serve.reasons import WhyOut
 from agent.serve.render_edits import question
 from agent.serve.schemas import (
@@ -26,7 +27,6 @@ from agent.serve.schemas import (
     StatementOut,
     ThemeEventOut,
     ThemeOut,
-    ThemesOut,
 )
 
 REFUSALS_SHOWN = 20

@@ -138,27 +138,6 @@ class ProfileOut(Out):
     questions: list[QuestionOut] = Field([], description="what only the owner can decide")
 
 
-class VersionOut(Out):
-    """A version of a profile."""
-
-    version: int
-    as_of: Moment
-    events_seen: int
-    restores: int | None = Field(description="the earlier version whose words it brought back")
-
-
-class ThemesOut(Out):
-    """The themes of the stored profile, the statements in them and, if asked for, their history."""
-
-    user: str
-    as_of: Moment
-    version: int
-    themes: list[ThemeOut]
-    statements: list[StatementOut]
-    history: list[ThemeEventOut] = Field(description="all steps so far, oldest first; empty unless asked for")
-    versions: list[VersionOut] = Field(description="the versions of the profile, oldest first; empty unless asked for")
-
-
 class CitationOut(Out):
     """One link of a reason to what the user did."""
 

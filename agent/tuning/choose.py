@@ -105,7 +105,18 @@ async def choose(
         progress(f"{min(start + at_once, len(asked))} of {len(asked)} inputs, {len(kept)} kept")
     found = _varied(list(kept.values()))
     pairs = [Preference(chosen=e, refused=refused[e.id]) for e in found if e.id in refused]
-    return Chosen(found, pairs)
+    return Chosen(found, pairs + silences(examples))
+
+
+def silences(examples: Sequence[Example], seed: int = 0) -> list[Preference]:
+    """To each training example of which nothing should be said, that rather than the answer to another one. Without these
+    the pairs, of which the chosen answer always says something, unlearn saying nothing."""
+    dice = random.Random(f"{seed} silences")  # noqa: S311
+    train = [e for e in examples if e.split == "train" and isinstance(e, StatementExample | ThemeExample)]
+    spoken = {task: [e.answer for e in train if e.task == task and e.answer] for task in ("statement", "theme")}
+    silent = [e for e in train if e.answer is None and spoken[e.task]]
+    said = (e.model_copy(update={"answer": dice.choice(spoken[e.task])}) for e in silent)
+    return [Preference(chosen=e, refused=other) for e, other in zip(silent, said, strict=True)]
 
 
 def _varied(kept: Sequence[Example]) -> list[Example]:

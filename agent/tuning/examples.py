@@ -8,7 +8,8 @@ One JSON object a line and one file a domain, in data/; what each field means an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -150,6 +151,25 @@ class Preference(_Row):
 
 class _Line(BaseModel):
     row: Annotated[Example, Field(discriminator="task")]
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What a model is tuned on: examples with their splits, answers that were chosen, chosen answers beside refused ones."""
+
+    examples: Sequence[Example]
+    chosen: Sequence[Example] = ()
+    preferences: Sequence[Preference] = ()
+
+
+def lessons(data: Path | None = None, resampled: Path | None = None) -> Lessons:
+    """Those in the folders; without any, all that the shipped adapter was tuned on. Raises UsageError."""
+    more = resampled or (None if data else RESAMPLED)
+    return Lessons(
+        load(data or DATA),
+        load(more / "chosen") if more else (),
+        load_preferences(more / "preferences") if more else (),
+    )
 
 
 def load(folder: Path = DATA) -> list[Example]:

@@ -1,6 +1,6 @@
 """One tuning run from the examples to weights that the engine can start with, and the second step's sampling.
 
-    tuned = tune(settings, "mine", progress=print)      # then: LEITMOTIF_LLM__MODEL=<tuned.model> leitmotif llm start
+    tuned = tune(settings, "mine", lessons(), progress=print)      # then start the engine with tuned.model
     found = resample(settings, Path("mine"), progress=print)       # with the tuned model running
 
 Everything lies in `<home>/tuning/<name>`: the checkpoints of a run under way, then the sealed adapter with its curve.
@@ -46,37 +46,22 @@ class Tuned:
 def tune(
     given: Settings,
     name: str,
+    lessons: examples.Lessons,
     *,
     config: Path = settings.CONFIG,
-    data: Path = examples.DATA,
-    chosen: Path | None = None,
-    preferences: Path | None = None,
     most_steps: int = -1,
     progress: Progress = lambda _: None,
 ) -> Tuned:
-    """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with. `chosen` and
-    `preferences`: folders of what `resample` kept.
+    """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with.
 
-    Raises UsageError for a bad name, ConfigError and UsageError for what the files say, WeightsError for the base.
+    Raises UsageError for a bad name and for nothing to train on, ConfigError for what the file says, WeightsError for the base.
     """
     if not _NAME.fullmatch(name) or name == "base":
         raise UsageError(f"bad name {name!r}", hint="use small letters, digits and hyphens, at most 32, and not `base`")
     work = given.home.resolve() / "tuning" / name / "work"
     work.mkdir(parents=True, exist_ok=True)
-    rows = examples.load(data)
-    more = examples.load(chosen) if chosen else []
-    pairs = examples.load_preferences(preferences) if preferences else []
     base = weights.prepare(given.home, "float32", BASE_MODEL, progress=progress)
-    figures = train(
-        settings.read(config),
-        rows,
-        base,
-        work,
-        chosen=more,
-        preferences=pairs,
-        progress=progress,
-        most_steps=most_steps,
-    )
+    figures = train(settings.read(config), lessons, base, work, progress=progress, most_steps=most_steps)
     adapter = work.with_name("adapter")
     with weights.publish(adapter, {"name": name, "figures": asdict(figures)}) as folder:
         for part in _PARTS:

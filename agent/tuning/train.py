@@ -1,6 +1,6 @@
 """LoRA training of the embedded model on the examples: resumable, on a CPU or a GPU, the same file either way.
 
-    figures = train(config, examples, base, out, progress=print)
+    figures = train(config, lessons(), base, out, progress=print)
 
 Writes the adapter to `out`, with history.jsonl (the loss of each step and on the dev split) and run.json (what went in, how
 long it took). A run that was cut off goes on from its last checkpoint, if configuration, examples and prompts are the same.
@@ -22,7 +22,7 @@ from typing import Any
 from agent.errors import UsageError
 from agent.host import cpu_flags
 from agent.tuning.batches import Encoded, encode
-from agent.tuning.examples import Example, Preference
+from agent.tuning.examples import Example, Lessons
 from agent.tuning.pairs import made
 from agent.tuning.render import Rendered, render, render_pair
 from agent.tuning.settings import TuneConfig
@@ -39,6 +39,7 @@ class Figures:
     """What a run came to. Losses are nats a token of the answers."""
 
     train_examples: int
+    preferences: int
     dev_examples: int
     steps: int
     tokens: int
@@ -53,55 +54,38 @@ class Figures:
 
 def train(
     config: TuneConfig,
-    examples: Sequence[Example],
+    lessons: Lessons,
     base: Path,
     out: Path,
     *,
-    chosen: Sequence[Example] = (),
-    preferences: Sequence[Preference] = (),
     progress: Progress = lambda _: None,
     most_steps: int = -1,
     start: Path | None = None,
 ) -> Figures:
-    """Train on the `train` split and on `chosen`, then on `preferences` (agent/tuning/choose.py), look at `dev`. `base` is the
-    float32 folder of the base model; `start` an adapter to go on from; `most_steps` ends each stage early (-1: does not).
-    Raises UsageError where there is nothing to train on."""
+    """Train on the `train` split and on what was chosen, then on the preferences; look at `dev`. `base` is the float32 folder
+    of the base model; `start` an adapter to go on from; `most_steps` ends each stage early (-1: does not).
+
+    Raises UsageError where there is nothing to train on.
+    """
     import torch
     from transformers import AutoTokenizer, set_seed
 
     started = time.monotonic()
     set_seed(config.seed)
     tokenizer: Any = AutoTokenizer.from_pretrained(str(base))
-    passes = _passes(config, examples, chosen)
+    passes = _passes(config, lessons.examples, lessons.chosen)
     if not passes:
         raise UsageError("there are no training examples", hint='at least one needs "split": "train"')
     learnt = [encode(tokenizer, r) for r in passes]
-    watched = [encode(tokenizer, render(e)) for e in examples if e.split == "dev"]
+    pairs = [(encode(tokenizer, render(p.chosen)), encode(tokenizer, render(p.refused))) for p in lessons.preferences]
+    watched = [encode(tokenizer, render(e)) for e in lessons.examples if e.split == "dev"]
     precision = _precision(config.training.precision)
     model = _with_adapter(config, base, getattr(torch, precision), start)
-    work = out / "checkpoints"
-    last = _last_checkpoint(work, _fingerprint(config, learnt, start), progress)
-    history = _History(out / "history.jsonl", progress, resumed=last is not None)
-    from agent.tuning.trainer import preference_trainer_of, trainer_of
-
-    trainer = trainer_of(config, model, learnt, watched, tokenizer.pad_token_id, work, history.add, most_steps)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    steps = trainer.state.global_step
-    if preferences:
-        progress(f"{len(preferences)} pairs of a chosen and a refused answer")
-        pairs = [(encode(tokenizer, render(p.chosen)), encode(tokenizer, render(p.refused))) for p in preferences]
-        learnt += [e for pair in pairs for e in pair]
-        later = out / "checkpoints-preferences"
-        last = _last_checkpoint(later, _fingerprint(config, learnt, start), progress)
-        told = partial(history.add, after=steps)
-        trainer = preference_trainer_of(config, model, pairs, watched, tokenizer.pad_token_id, later, told, most_steps)
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
-        steps += trainer.state.global_step
-    dev_loss = float(trainer.evaluate()["eval_loss"]) if watched else None
+    run = _Run(config, model, watched, tokenizer.pad_token_id, out, progress, most_steps)
+    losses, steps, dev_loss = run.stages(learnt, pairs, f"{config.model_dump_json()}{start}")
     seconds = round(time.monotonic() - started, 1)
-    figures = _figures(
-        [*examples, *chosen], learnt, history.losses(), dev_loss, steps, seconds, precision, save(model, out)
-    )
+    told = [*learnt, *(e for pair in pairs for e in pair)]
+    figures = _figures(lessons, told, losses, dev_loss, steps, seconds, precision, save(model, out))
     about = {"config": config.model_dump(), "figures": asdict(figures)}
     (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
     for folder in out.glob("checkpoints*"):
@@ -109,8 +93,51 @@ def train(
     return figures
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What both stages share."""
+
+    config: TuneConfig
+    model: Any
+    watched: Sequence[Encoded]
+    pad: int
+    out: Path
+    progress: Progress
+    most_steps: int
+
+    def stages(
+        self, learnt: Sequence[Encoded], pairs: Sequence[tuple[Encoded, Encoded]], about: str
+    ) -> tuple[list[float], int, float | None]:
+        """The loss of each step, how many there were, and the loss on the dev split. Each stage has checkpoints of its own,
+        so that what was cut off in the second goes on there."""
+        from agent.tuning.trainer import preference_trainer_of, trainer_of
+
+        work, last = self._work("checkpoints", about, learnt)
+        history = _History(self.out / "history.jsonl", self.progress, resumed=last is not None)
+        shared = (self.watched, self.pad)
+        trainer: Any = trainer_of(self.config, self.model, learnt, *shared, work, history.add, self.most_steps)
+        trainer.train(resume_from_checkpoint=last)
+        steps = trainer.state.global_step
+        if pairs:
+            self.progress(f"{len(pairs)} pairs of a chosen and a refused answer")
+            told = partial(history.add, after=steps)
+            flat = [*learnt, *(e for pair in pairs for e in pair)]
+            work, last = self._work("checkpoints-preferences", about, flat)
+            trainer = preference_trainer_of(self.config, self.model, pairs, *shared, work, told, self.most_steps)
+            trainer.train(resume_from_checkpoint=last)
+            steps += trainer.state.global_step
+        dev_loss = float(trainer.evaluate()["eval_loss"]) if self.watched else None
+        return history.losses(), steps, dev_loss
+
+    def _work(self, name: str, about: str, told: Sequence[Encoded]) -> tuple[Path, str | None]:
+        """A folder for checkpoints, and the last one in it that was made of the same."""
+        work = self.out / name
+        last = _last_checkpoint(work, _fingerprint(about, told), self.progress)
+        return work, str(last) if last else None
+
+
 def _figures(
-    examples: Sequence[Example],
+    lessons: Lessons,
     learnt: Sequence[Encoded],
     losses: Sequence[float],
     dev_loss: float | None,
@@ -120,8 +147,9 @@ def _figures(
     file: Path,
 ) -> Figures:
     return Figures(
-        train_examples=sum(e.split == "train" for e in examples),
-        dev_examples=sum(e.split == "dev" for e in examples),
+        train_examples=sum(e.split == "train" for e in (*lessons.examples, *lessons.chosen)),
+        preferences=len(lessons.preferences),
+        dev_examples=sum(e.split == "dev" for e in lessons.examples),
         steps=steps,
         tokens=sum(len(e.ids) for e in learnt),
         first_loss=losses[0],
@@ -191,10 +219,9 @@ def _with_adapter(config: TuneConfig, base: Path, dtype: Any, start: Path | None
     )
 
 
-def _fingerprint(config: TuneConfig, learnt: Sequence[Encoded], start: Path | None) -> str:
+def _fingerprint(about: str, told: Sequence[Encoded]) -> str:
     """What a checkpoint must agree with to be gone on from."""
-    about = f"{config.model_dump_json()}{start}{[e.ids for e in learnt]}"
-    return hashlib.sha256(about.encode()).hexdigest()
+    return hashlib.sha256(f"{about}{[e.ids for e in told]}".encode()).hexdigest()
 
 
 def _last_checkpoint(work: Path, fingerprint: str, progress: Progress) -> Path | None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 
 from retrieval.records import Origin, Reply
-from retrieval.schema import censuses, communities, replies
+from retrieval.schema_crowd import censuses, communities, replies
 from retrieval.tables.database import Database, columns, row_of, upsert
 from retrieval.tables.meta import refuse_erased
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent import weights
 from agent.config import BASE_MODEL
-from agent.tuning.examples import load
+from agent.tuning.examples import Lessons, load
 from agent.tuning.settings import CONFIG, read
 from agent.tuning.train import train
 
@@ -26,7 +26,7 @@ def test_a_few_steps_on_fifty_examples_lower_the_loss(tmp_path: Path) -> None:
     base = weights.prepare(tmp_path / "home", "float32", BASE_MODEL)
     config = read(CONFIG).model_copy(update={"pair_copies": 0})
     fifty = [e for e in load() if e.split == "train" and e.language == "en"][::30][:50]
-    figures = train(config, fifty, base, tmp_path / "run", most_steps=STEPS)
+    figures = train(config, Lessons(fifty), base, tmp_path / "run", most_steps=STEPS)
     rows = map(json.loads, (tmp_path / "run" / "history.jsonl").read_text("utf-8").splitlines())
     losses = [row["loss"] for row in rows if "loss" in row]
     assert (figures.train_examples, figures.steps) == (len(fifty), STEPS)

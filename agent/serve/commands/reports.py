@@ -62,6 +62,7 @@ class TuneOut(Out):
     adapter: str = Field(description="the folder of the adapter, its loss curve and its settings")
     weights: str = Field(description="the folder that the engine loads: base and adapter in one")
     train_examples: int
+    preferences: int = Field(description="pairs of a chosen and a refused answer")
     dev_examples: int
     steps: int
     tokens: int = Field(description="tokens trained on, prompts included")

@@ -29,7 +29,7 @@ def tune(
     """Train an adapter for the embedded model.
 
     On the project's own examples or on yours, on the CPU or a GPU. A run that was cut off goes on where it was. What comes out
-    can be started with `LEITMOTIF_LLM__MODEL=leitmotif-smollm2-135m-NAME leitmotif llm start`.
+    can be started, see docs/tune.md.
 
     \\b
     Example: leitmotif tune --name mine
@@ -38,16 +38,9 @@ def tune(
     from agent.tuning import examples, run, settings
 
     session = Session(ctx, as_json, home)
-    more = resampled or (None if data else examples.RESAMPLED)
+    lessons = examples.lessons(data, resampled)
     done = run.tune(
-        session.configured,
-        name,
-        config=config or settings.CONFIG,
-        data=data or examples.DATA,
-        chosen=more / "chosen" if more else None,
-        preferences=more / "preferences" if more else None,
-        most_steps=steps,
-        progress=session.note,
+        session.configured, name, lessons, config=config or settings.CONFIG, most_steps=steps, progress=session.note
     )
     out = TuneOut(model=done.model, adapter=str(done.adapter), weights=str(done.weights), **asdict(done.figures))
     told = (

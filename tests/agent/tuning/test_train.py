@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from agent.errors import ConfigError, UsageError
 from agent.tuning import settings
 from agent.tuning.batches import ANSWERS, IGNORED, STEP, Encoded, answers, collate
-from agent.tuning.examples import Preference, StatementExample, load
+from agent.tuning.examples import Lessons, Preference, StatementExample, load
 from agent.tuning.settings import CONFIG, TuneConfig
 from agent.tuning.train import train
 from agent.tuning.trainer import _bucketed
@@ -69,7 +69,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_loss_falls_and_the_adapter_is_written(base: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    figures = train(SMALL, [*TRAINED, *WATCHED], base, tmp_path, progress=said.append)
+    figures = train(SMALL, Lessons([*TRAINED, *WATCHED]), base, tmp_path, progress=said.append)
     assert figures.steps == 9
     assert figures.train_loss < figures.first_loss
     assert figures.dev_loss is not None
@@ -84,7 +84,7 @@ def test_the_loss_falls_and_the_adapter_is_written(base: Path, tmp_path: Path) -
 
 
 def test_a_run_that_was_cut_off_goes_on(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = train(SMALL, TRAINED, base, tmp_path / "whole")
+    whole = train(SMALL, Lessons(TRAINED), base, tmp_path / "whole")
     from transformers import Trainer
 
     real = Trainer.training_step
@@ -96,10 +96,10 @@ def test_a_run_that_was_cut_off_goes_on(base: Path, tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(Trainer, "training_step", dies)
     with pytest.raises(KeyboardInterrupt):
-        train(SMALL, TRAINED, base, tmp_path / "cut")
+        train(SMALL, Lessons(TRAINED), base, tmp_path / "cut")
     monkeypatch.setattr(Trainer, "training_step", real)
     said: list[str] = []
-    again = train(SMALL, TRAINED, base, tmp_path / "cut", progress=said.append)
+    again = train(SMALL, Lessons(TRAINED), base, tmp_path / "cut", progress=said.append)
     assert "going on from checkpoint-4" in said
     assert again.adapter_sha256 == whole.adapter_sha256
 
@@ -109,7 +109,7 @@ def test_chosen_answers_become_likelier_than_refused_ones(base: Path, tmp_path: 
     first, second = [e for e in TRAINED if isinstance(e, StatementExample) and e.answer][:2]
     pairs = [Preference(chosen=first, refused=first.model_copy(update={"answer": second.answer}))] * 8
     said: list[str] = []
-    figures = train(SMALL, TRAINED[:8], base, tmp_path, preferences=pairs, progress=said.append)
+    figures = train(SMALL, Lessons(TRAINED[:8], preferences=pairs), base, tmp_path, progress=said.append)
     assert "8 pairs of a chosen and a refused answer" in said
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     steps = [row["step"] for row in rows if "loss" in row]
@@ -129,13 +129,13 @@ def test_a_batch_keeps_the_two_answers_of_a_pair_side_by_side() -> None:
 def test_other_settings_start_anew(base: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "checkpoint-4").mkdir(parents=True)
     said: list[str] = []
-    train(SMALL, TRAINED, base, tmp_path, progress=said.append, most_steps=1)
+    train(SMALL, Lessons(TRAINED), base, tmp_path, progress=said.append, most_steps=1)
     assert "starting anew" in said[0]
 
 
 def test_nothing_to_learn_from_is_an_error(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no training examples"):
-        train(SMALL, WATCHED, base, tmp_path)
+        train(SMALL, Lessons(WATCHED), base, tmp_path)
 
 
 def test_the_shipped_configuration_is_valid() -> None:
