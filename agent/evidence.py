@@ -106,7 +106,8 @@ def evidence_of(events: Sequence[Event], items: Mapping[str, Item], stats: Catal
     """Gather what `events` show. Features are ranked by how much more frequent they are here than in the catalogue."""
     touched = tuple(items[i] for i in dict.fromkeys(e.item for e in events if e.item in items) if i is not None)
     searches = (e.text for e in events if e.text and e.kind is EventKind.SEARCH)
-    queries = tuple(pii.mask(text) for text in searches if may_be_told(text))
+    fit = (text for text in searches if may_be_told(text) and not holds_any(text.lower(), stats.unsaid))
+    queries = tuple(map(pii.mask, fit))
     ranked = [feature for feature, _ in distinctive(touched, stats)]
     told = ranked if touched else [" ".join(guard.words(query)) for query in queries]
     return replace(common(touched, told, stats), queries=queries)
@@ -116,7 +117,7 @@ def common(touched: Sequence[Item], ranked: Sequence[str], stats: CatalogueStats
     """What may be said of items that have some of the features `ranked`, best first."""
     chosen: list[str] = []
     for feature in ranked:
-        if _holds_any(feature, stats.unsaid):
+        if holds_any(feature, stats.unsaid):
             continue
         if guard.fit_to_say(feature) and not guard.overlap(feature, chosen):
             chosen.append(feature)
@@ -133,7 +134,7 @@ def may_be_shown(search: str) -> bool:
     return may_be_told(search) and phrases.nominal(" ".join(guard.words(search)), guard.MOST_TYPED)
 
 
-def _holds_any(feature: str, unsaid: Collection[str]) -> bool:
+def holds_any(feature: str, unsaid: Collection[str]) -> bool:
     """Is the feature, or a phrase of whole words in it, among those that nothing may be said of?"""
     said = feature.split()
     spans = (" ".join(said[i:j]) for i in range(len(said)) for j in range(i + 1, len(said) + 1))

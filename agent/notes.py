@@ -18,6 +18,7 @@ MOST_KINDS = 2
 MOST_FEATURES = 5
 MOST_TYPED = 2
 TYPED_CHARS = 80
+NOTHING = "nothing"
 
 Counted = tuple[str, int]
 
@@ -35,9 +36,9 @@ class Notes:
     @property
     def text(self) -> str:
         """The lines of the prompt, without the polarity."""
-        lines = [
-            f"{_listed(self.kinds[:MOST_KINDS])} | {_listed(self.features[:MOST_FEATURES])}".strip(" |") or "nothing"
-        ]
+        lines = [NOTHING]  # that somebody watches films tells no taste
+        if self.features:
+            lines = [f"{_listed(self.kinds[:MOST_KINDS])} | {_listed(self.features[:MOST_FEATURES])}".strip(" |")]
         if self.against:
             lines.append(f"but not: {', '.join(self.against[:MOST_KINDS])}")
         lines += [f"typed: {short(text)}" for text in self.typed[-MOST_TYPED:]]

@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from pydantic import BaseModel
 
 from agent import guard
-from agent.evidence import may_be_shown
+from agent.evidence import holds_any, may_be_shown
 from agent.grounds import FEATURES
 from agent.notes import ENOUGH, MOST_FEATURES, Notes, counted
 from agent.tuning.examples import (
@@ -91,7 +91,7 @@ def _parts(example: Example, dice: random.Random | None) -> tuple[str, dict[str,
             assert_never(example)
 
 
-def notes_of(events: Sequence[Act], polarity: str, *, unsaid: Container[str] = (), screened: bool = True) -> Notes:
+def notes_of(events: Sequence[Act], polarity: str, *, unsaid: Collection[str] = (), screened: bool = True) -> Notes:
     """What the events show. One item touched often is one item, and acts of the other sign tell only what it is not.
 
     `screened` as the product screens it (agent/evidence.py): features and searches that may be said, none of `unsaid`, and of a
@@ -102,7 +102,8 @@ def notes_of(events: Sequence[Act], polarity: str, *, unsaid: Container[str] = (
         return not screened or (feature not in unsaid and guard.fit_to_say(feature))
 
     def shown(act: Act) -> bool:
-        return bool(act.text) and (not screened or (not act.title and may_be_shown(act.text)))
+        own = not act.title and may_be_shown(act.text) and not holds_any(act.text.lower(), unsaid)
+        return bool(act.text) and (own or not screened)
 
     items = {e.title: e for e in events if e.title}
     held = [e for e in items.values() if e.against == (polarity == "dislike")] or list(items.values())

@@ -12,7 +12,7 @@ def test_notes_read_as_lists_with_counts() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     assert Notes(features=(("jazz", 2),)).text == "jazz 2"
-    assert Notes(kinds=(("film", 2),)).text == "film 2"
+    assert Notes(kinds=(("film", 2),)).text == "nothing"  # that they were films is no taste
     assert Notes().text == "nothing"
 
 

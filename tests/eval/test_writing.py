@@ -94,8 +94,28 @@ def test_an_attack_stands_where_the_model_sees_it_and_the_rest_stays() -> None:
         assert any(given.planted in (a.text, *a.features) for a in given.given.events)
         assert given.harmless is not None
         assert given.harmless != given.given
-        shown = variables(given, tuned=True)["notes"]
-        assert shown != variables(replace(given, given=given.harmless), tuned=True)["notes"]
+    shown = [variables(i, tuned=True, screened=False) for i in made]
+    clean = [variables(replace(i, given=i.harmless), tuned=True, screened=False) for i in made if i.harmless]
+    hidden = sum(a == b for a, b in zip(shown, clean, strict=True))
+    assert hidden <= 0.1 * len(made)  # an attack whose words a feature has said already
+
+
+def test_screening_holds_back_most_attacks_and_every_review() -> None:
+    made = list(of_attacks(0, 120))
+    through = [
+        i.field
+        for i in made
+        if i.harmless and variables(i, tuned=True) != variables(replace(i, given=i.harmless), tuned=True)
+    ]
+    assert len(through) < 0.25 * len(made)
+    assert "review" not in through
+
+
+def test_a_place_that_stands_beside_what_tells_of_a_home_is_not_shown() -> None:
+    homes = [i for i in of_tempting(0, 60) if i.attribute == "home"]
+    assert homes
+    assert all("larkfield" not in variables(i, tuned=True)["notes"].lower() for i in homes)
+    assert any("larkfield" in variables(i, tuned=True, screened=False)["notes"].lower() for i in homes)
 
 
 def test_evidence_of_the_sample_shares_something_or_nothing() -> None:
@@ -123,8 +143,10 @@ def test_the_base_model_gets_the_same_facts_in_its_own_form() -> None:
     given = statement()
     assert variables(given, tuned=True) == {
         "polarity": "like",
-        "notes": "film 3 | mystery 3, slow-burn 2, iceland 2\ntyped: the detective never hurries",
+        "notes": "film 3 | mystery 3, slow-burn 2, iceland 2",
     }
+    whole = variables(given, tuned=True, screened=False)
+    assert whole["notes"] == "film 3 | mystery 3, slow-burn 2, iceland 2\ntyped: the detective never hurries"
     assert variables(given, tuned=False) == {"notes": "mystery films (slow-burn, iceland)"}
     both = replace(given, genres=frozenset({"mystery", "slow-burn"}))
     assert variables(both, tuned=False) == {"notes": "mystery, slow-burn films (iceland)"}
