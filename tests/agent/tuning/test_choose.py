@@ -190,8 +190,8 @@ class _Parrot:
 
 
 def test_what_comes_out_can_be_trained_on_and_no_answer_comes_twice() -> None:
-    told: list[str] = []
-    found = asyncio.run(choose(_Parrot(), MADE, EXAMPLES, embed, progress=told.append))  # type: ignore[arg-type]
+    progress: list[str] = []
+    found = asyncio.run(choose(_Parrot(), MADE, EXAMPLES, embed, progress=progress.append))  # type: ignore[arg-type]
     kept = found.examples
     answers = [e.answer for e in kept if isinstance(e, StatementExample)]
     assert len(set(answers)) == len(answers) > 0
@@ -203,7 +203,7 @@ def test_what_comes_out_can_be_trained_on_and_no_answer_comes_twice() -> None:
     assert all(CHECKER.named(p.refused) < 0 <= CHECKER.named(p.chosen) for p in told)
     assert {p.chosen.id for p in found.pairs} - {p.chosen.id for p in told} == SILENT
     assert all(p.refused.input == p.chosen.input for p in found.pairs)
-    assert told[-1].startswith(f"{len(MADE)} of {len(MADE)} inputs")
+    assert progress[-1].startswith(f"{len(MADE)} of {len(MADE)} inputs")
 
 
 # --- what ships -------------------------------------------------------------------------------------------------------
