@@ -99,7 +99,8 @@ def schema_of(output: type[BaseModel]) -> str:
 
 
 def build_request(settings: LLMSettings, prompt: Prompt, messages: Sequence[Message], *, n: int) -> ChatRequest:
-    """The request for `messages` of `prompt`. With one sample and no temperature asked for, it is greedy."""
+    """The request for `messages` of `prompt`. Without a temperature it is greedy: all samples would be the same, so there is
+    one."""
     if prompt.output is None:
         raise LLMError(f"prompt {prompt.ref} has no output type")
     return ChatRequest(
@@ -109,7 +110,7 @@ def build_request(settings: LLMSettings, prompt: Prompt, messages: Sequence[Mess
         max_tokens=prompt.params.max_tokens,
         temperature=prompt.params.temperature,
         frequency_penalty=prompt.params.frequency_penalty,
-        n=n,
+        n=n if prompt.params.temperature > 0 else 1,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,11 @@ def test_a_request_asks_for_the_schema_of_the_prompt() -> None:
     assert body["model"] == "m"
     assert body["max_tokens"] == WRITE.params.max_tokens
     json.dumps(body)
+
+
+def test_several_answers_are_asked_for_only_where_they_can_differ() -> None:
+    greedy = replace(WRITE, params=replace(WRITE.params, temperature=0.0))
+    assert build_request(SETTINGS, greedy, MESSAGES, n=3).body()["n"] == 1
 
 
 def test_no_request_carries_a_seed() -> None:
