@@ -21,7 +21,7 @@ from retrieval.evolution import State, Tracked, theme_id
 from retrieval.records import Horizon, Statement, Theme, ThemeEvent, ThemeEventKind
 
 Vectors = NDArray[np.float32]
-SAME = 0.5  # cosine from which what a user says of themselves is what a theme is about
+SAME = 0.5  # cosine from which two things are about the same: what users say of themselves and a theme, or two themes
 SAID_WEIGHT = 3  # what a user says of themselves counts like three plain acts
 DAY = 86400.0
 
@@ -67,7 +67,7 @@ def assemble(
 ) -> Assembled:
     """The themes of a profile. `topics` (n, dim): a unit vector for each statement, what it is about. `previous`: the themes
     of the last profile, whose words are carried over by id; new ones have none yet. A theme that no recent statement speaks
-    for any more stays as long as its points do. `decay` a day."""
+    for any more stays as long as its points do, unless the user has since turned to the other side. `decay` a day."""
     groups = {g.id: g for g in (*state.themes, *state.buds)}
     homes = _homes(user, groups, statements, topics)
     rows: dict[str, list[int]] = {}
@@ -83,6 +83,7 @@ def assemble(
         said = [s for s in own if not s.evidence]
         base = before.get(id_) or Theme(id_, user, "", "", own[0].polarity, (), "", ())
         themes.append(_theme(base, groups.get(id_), own, topics[members], _said(said, now, decay)))
+    themes = [replace(t, active=t.active and not _turned(t, themes)) for t in themes]
     themes.sort(key=lambda t: (-t.active, -t.importance, t.id))
     known = {t.id: t.horizon for t in themes}
     horizons = {s.id: known.get(home, Horizon.SHORT) for s, home in zip(statements, homes, strict=True)}
@@ -110,6 +111,12 @@ def _said(statements: Iterable[Statement], now: datetime, decay: float) -> float
     """What the user's own words weigh, decayed."""
     ages = (max(0.0, (now - s.first_at).total_seconds() / DAY) for s in statements)
     return sum(SAID_WEIGHT * exp(-decay * age) for age in ages)
+
+
+def _turned(theme: Theme, themes: Sequence[Theme]) -> bool:
+    """Does nothing speak for the theme any more, but a theme of the other side that is about the same?"""
+    other = (t for t in themes if t.polarity is not theme.polarity and t.statements and t.active)
+    return not theme.statements and any(float(np.dot(t.centroid, theme.centroid)) >= SAME for t in other)
 
 
 def _theme(base: Theme, group: Tracked | None, own: Sequence[Statement], topics: Vectors, said: float) -> Theme:

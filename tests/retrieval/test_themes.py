@@ -12,7 +12,7 @@ import pytest
 from retrieval.evolution import State
 from retrieval.merge import confidence
 from retrieval.records import Horizon, Origin, Polarity, Source, Statement, Theme, ThemeEventKind
-from retrieval.themes import SAID_WEIGHT, Assembled, Vectors, assemble, centroid, medoid
+from retrieval.themes import SAID_WEIGHT, Assembled, Vectors, _turned, assemble, centroid, medoid
 from tests.retrieval.planted import DIM, T0, Life
 
 DAY = timedelta(days=1)
@@ -101,6 +101,19 @@ def test_a_theme_stays_when_no_recent_statement_speaks_for_it() -> None:
     assert [(t.id, t.statements, t.importance) for t in later.themes] == [
         (first.themes[0].id, (), first.themes[0].importance)
     ]
+
+
+def test_what_was_liked_and_is_now_avoided_is_no_active_theme() -> None:
+    """The liked theme still has its points; what speaks for the user now is the dislike of the same thing."""
+    life = settled()
+    jazz = said("jazz", *of(life, "jazz"))
+    first = assembled(life, life.state(), [jazz])
+    [theme] = first.themes
+    avoided = replace(theme, id="t-avoided", polarity=Polarity.DISLIKE, statements=("d",))
+    assert _turned(replace(theme, statements=()), [avoided])
+    assert not _turned(theme, [avoided])  # statements still speak for it
+    assert not _turned(replace(theme, statements=()), [replace(avoided, statements=())])
+    assert not _turned(replace(theme, statements=()), [replace(avoided, centroid=tuple(-x for x in theme.centroid))])
 
 
 def test_a_burst_that_nobody_comes_back_to_is_for_a_while_and_then_a_one_off() -> None:
