@@ -15,6 +15,7 @@ from retrieval.trust import spoken, suspicion
 
 SAID = 3  # features named in a sentence; more reads like a list of tags
 _WORD = re.compile(r"[^\W\d_]+")
+_PARTED = re.compile(r"(?<=[^\W\d_])- (?!(?:and|or|to)\b)(?=[^\W\d_])")  # "second- chance", not "pre- and post-war"
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ni))")  # "an animated film", but "a unique one"
 _SAYS = "Says “"
 VERBS = {Polarity.LIKE: "Likes", Polarity.DISLIKE: "Dislikes"}
@@ -120,8 +121,10 @@ def cased(text: str, names: Mapping[str, str]) -> str:
 
 
 def tidy(text: str) -> str:
-    """A sentence of the LLM's without a final full stop, with one space between words and the right article."""
-    return capital(_ARTICLE.sub(r"\1n ", " ".join(text.split()).rstrip(" .;,")))
+    """A sentence of the LLM's without a final full stop, with one space between words, none in compounds, and the right
+    article."""
+    joined = _PARTED.sub("-", " ".join(text.split()).rstrip(" .;,"))
+    return capital(_ARTICLE.sub(r"\1n ", joined))
 
 
 def act(event: Event, item: Item) -> str:

@@ -193,7 +193,7 @@ class Writer:
         support = replace(evidence.support, titles=())
         taken = [t.lower() for t in taken]
         for given in await self._names(user, statements, evidence):
-            text = plain.capital(given.strip(" .,"))
+            text = plain.tidy(given)
             problem = guard.check(text, support, self._embed, least_words=1, most_words=6)
             if problem is None and text.lower() not in taken:
                 return plain.cased(text, evidence.names), Origin.MODEL

@@ -122,3 +122,15 @@ def test_a_title_that_may_not_be_said_gives_way_to_the_kind_of_thing(title: str)
     assert plain.title(Item("x", title, categories=("Article",))) == "an article"
     assert plain.title(Item("x", title, categories=("music",))) == "an item"
     assert plain.act(act("ann", 1, "x", EventKind.RATE, value=4.5), Item("x", title)) == "rated an item 4.5"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("second- chance comedies.", "Second-chance comedies"),
+        ("pre- and post-war films", "Pre- and post-war films"),
+        ("slow  burn , ", "Slow burn"),
+    ],
+)
+def test_a_compound_is_written_as_one_word(said: str, told: str) -> None:
+    assert plain.tidy(said) == told
