@@ -18,7 +18,7 @@ from agent.gate import Meaning, rests
 from agent.will import Will, last_will, object_of, rests_on
 from retrieval.echo import is_echo
 from retrieval.embed import Vectors
-from retrieval.evolution.lifecycle import theme_id
+from retrieval.evolution import theme_id
 from retrieval.records import (
     Edit,
     EditKind,

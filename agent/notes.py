@@ -26,7 +26,7 @@ Counted = tuple[str, int]
 @dataclass(frozen=True, slots=True)
 class Notes:
     """Kinds and features with the number of items that have them, best first; `against`: what those have in common that the
-    user turned down; `typed`: searches and reviews, newest last."""
+    user turned down; `typed`: searches, newest last."""
 
     kinds: tuple[Counted, ...] = ()
     features: tuple[Counted, ...] = ()

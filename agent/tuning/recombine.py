@@ -31,6 +31,8 @@ from agent.tuning.examples import (
 )
 from agent.tuning.render import notes_of
 
+PUT_TOGETHER = "put together out of training examples"
+ANSWERED = "answered by the tuned model, chosen by code"
 OPEN = "not known yet"  # stands for the answer
 LEAST, MOST = 3, 7  # things of an input
 MOST_PIECES = 8  # of a self-description's answer (prompts.outputs.PiecesOut)
@@ -211,5 +213,5 @@ def _row(name: str, domain: str, language: str) -> dict[str, object]:
         "language": language,
         "case": "plain",
         "split": "train",
-        "origin": "put together out of training examples",
+        "origin": PUT_TOGETHER if name.startswith("self-") else f"{PUT_TOGETHER}, {ANSWERED}",
     }

@@ -29,7 +29,7 @@ from agent.tuning.examples import (
     load,
     load_preferences,
 )
-from agent.tuning.recombine import Asked, Sizes, acts_of, recombined
+from agent.tuning.recombine import ANSWERED, Asked, Sizes, acts_of, recombined
 from agent.tuning.render import render
 
 EXAMPLES = load()
@@ -241,3 +241,8 @@ def test_shipped_portraits_do_not_all_begin_alike(shipped: list[Example]) -> Non
 
 def test_fewer_can_be_asked_for() -> None:
     assert Sizes(100, 10, 10, 10, 10).times(0.5) == replace(SOME, statement=50, theme=5, reason=5, portrait=5, self=5)
+
+
+def test_an_answer_of_the_model_says_so(shipped: list[Example]) -> None:
+    """Only self-descriptions have answers that people wrote."""
+    assert all((ANSWERED in e.origin) is (e.task != "self") for e in shipped)
