@@ -10,6 +10,7 @@ feature together with each kind of thing that it is said of ("mystery books" nee
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from retrieval.trust import suspicion, trusted
 FEATURES = 4  # features that go into a prompt; the untuned model strings together what is more
 ENOUGH = 2  # items that carry a claim
 KINDS = 2  # kinds of things named in a sentence
+_SECOND_SENTENCE = re.compile(r"[.!?。！？]\s+\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,13 @@ def may_be_told(search: str) -> bool:
 
 
 def may_be_shown(search: str) -> bool:
-    """May the model read a search, as something that it may repeat? The guard would refuse the words of any other."""
-    return may_be_told(search) and phrases.nominal(" ".join(guard.words(search)), guard.MOST_TYPED)
+    """May the model read a search, as something that it may repeat? The guard would refuse the words of any other. Who
+    searches writes no second sentence."""
+    return (
+        may_be_told(search)
+        and not _SECOND_SENTENCE.search(search.strip())
+        and phrases.nominal(" ".join(guard.words(search)), guard.MOST_TYPED)
+    )
 
 
 def holds_any(feature: str, unsaid: Collection[str]) -> bool:

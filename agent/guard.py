@@ -23,6 +23,7 @@ from retrieval.features import DOMAINS
 EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 
 NEAR = 0.65  # cosine of MiniLM word vectors. At 0.5 "fiction" passed for reports on football
+MOST_NAMED = 3  # words of a feature that name something, as in all 4,621 of the examples and 1,371 of 1,378 of MovieLens
 MOST_TYPED = 10  # words of a query that may be said
 LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -135,8 +136,9 @@ def harmful(text: str, *, consented: bool = False) -> str | None:
 
 
 def fit_to_say(feature: str) -> bool:
-    """May a feature or a query be shown and kept? Both are hostile until shown otherwise, and a sentence is neither."""
-    return phrases.nominal(feature) and trust.suspicion_of_word(feature) is None and harmful(feature) is None
+    """May a feature be shown and kept? It is hostile until shown otherwise, and a sentence, or a string of names, is none."""
+    short = phrases.named(feature) <= MOST_NAMED
+    return short and phrases.nominal(feature) and trust.suspicion_of_word(feature) is None and harmful(feature) is None
 
 
 def _one_sentence(text: str, least: int, most: int) -> bool:

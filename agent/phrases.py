@@ -141,6 +141,11 @@ def nominal(text: str, most: int = MOST_WORDS) -> bool:
     return not _NEGATED.search(plain) and _of_one_piece(_TOKEN.findall(named), asked)
 
 
+def named(text: str) -> int:
+    """How many words of `text` name something: neither joints nor determiners."""
+    return sum(word not in _JOINTS and word not in _DETERMINERS for word in _TOKEN.findall(folded(text)))
+
+
 def beside(text: str) -> bool:
     """Has `text` marks of a sentence, or does it speak of ranks, users and their profiles? It is folded."""
     marked = _SAID.search(_ABBREVIATION.sub("", text)) is not None

@@ -10,7 +10,7 @@ Label = Literal["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
 
 
 class _Output(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class SentenceOut(_Output):

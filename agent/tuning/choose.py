@@ -13,60 +13,30 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-
-import numpy as np
 
 from agent import guard
 from agent.errors import LLMOutputError
 from agent.llm import LLM
-from agent.notes import MOST_FEATURES, MOST_KINDS, MOST_TYPED, item_line
+from agent.tuning.checker import Checker, said
 from agent.tuning.examples import (
-    Act,
     Example,
     PortraitExample,
     Preference,
-    ReasonExample,
     SelfExample,
     StatementExample,
     ThemeExample,
 )
-from agent.tuning.recombine import Asked, acts_of
-from agent.tuning.render import notes_of, reason_notes, render
+from agent.tuning.recombine import Asked
+from agent.tuning.render import render
 
 SAMPLES = 4
 TEMPERATURE = 0.7
-CONNECTING = 2  # hand-written answers that use a word without evidence, for it to be one that connects
-NAMED = 4  # features that a statement is expected to name, as in the product
-ENOUGH = {
-    "self": 1.0,
-    "statement": 0.7,
-    "theme": 0.5,
-    "reason": 0.5,
-    "portrait": 1.0,
-}  # weighted share of them that must be named
-SLACK = 0.15
-LIKELIEST = 3  # of the telling answers; the others are written less well
-STRANGERS = 30  # things of the domain that the one held out is compared with
-MOST_WORDS = {"statement": 14, "theme": 22, "reason": 15, "portrait": 60}
-MOST_LABEL = 4
 MOST_OPENING = 0.15  # share of the portraits that may begin with the same word
-_ODD_CASE = re.compile(r"[A-Z]{3,}[a-z]|[a-z][A-Z]")
-_NEGATIONS = guard.stems(
-    ["not", "no", "never", "nor", "without", "but", "unless", "except", "rather", "less", "avoid", "instead", "against"]
-)
-_TURNED_DOWN = re.compile(
-    r"\b(?:avoid|dislike|not?|never|nor|nothing|steer|skip|tired|refuse|without|clear|wary|bored|away|hard|little|less|least"
-    r"|cannot|pass|rather|leave|put off|shun|unmoved|cold|patience|but)\w*",
-    re.IGNORECASE,
-)
 
 Progress = Callable[[str], None]
-_notes = lru_cache(maxsize=512)(notes_of)  # several answers to one input follow each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +60,15 @@ async def choose(
     checker = Checker(examples, embed)
     kept: dict[str, Example] = {}
     refused: dict[str, Example] = {}
-    known = {_said(e) for e in examples}
+    known = {said(e) for e in examples}
     for start in range(0, len(asked), at_once):
         batch = asked[start : start + at_once]
         drafts = await asyncio.gather(*(_drafts(llm, a.example) for a in batch))
         for given, answers in zip(batch, drafts, strict=True):
             best = checker.best(given, answers)
-            if best is None or _said(best) in known:
+            if best is None or said(best) in known:
                 continue
-            known.add(_said(best))
+            known.add(said(best))
             kept[best.id] = best
             if bad := next((a for a in answers if checker.named(a) < 0), None):
                 refused[best.id] = bad
@@ -144,157 +114,8 @@ async def _drafts(llm: LLM, example: Example) -> list[Example]:
     except LLMOutputError:
         return []
     ranked = sorted(answers, key=lambda a: -a.logprob)
-    said = [a.output.model_dump() for a in ranked]
-    texts = [s.get("text", s.get("theme")) for s in said]
+    outputs = [a.output.model_dump() for a in ranked]
+    texts = [o.get("text", o.get("theme")) for o in outputs]
     may_abstain = isinstance(example, StatementExample | ThemeExample)
     told = [text for text in texts if text or may_abstain]
     return [type(example).model_validate({**example.model_dump(), "answer": text}) for text in told]
-
-
-class Checker:
-    """What the hand-written answers say about how words are connected, and an embedder for the next item."""
-
-    def __init__(self, examples: Sequence[Example], embed: guard.EmbedTexts) -> None:
-        self._embed = embed
-        train = [e for e in examples if e.split == "train"]
-        self._connecting = {task: _connecting(train, task) for task in ENOUGH}
-        self._things: dict[str, list[Act]] = defaultdict(list)
-        for e in train:
-            self._things[e.domain] += acts_of(e)
-        lines = list({_line(thing) for things in self._things.values() for thing in things})
-        self._vectors = dict(zip(lines, embed(lines), strict=True))
-
-    def best(self, asked: Asked, answers: Sequence[Example]) -> Example | None:
-        """The answer to keep, None where no one is good enough. `answers` come likeliest first."""
-        named = [(self.named(a), a) for a in answers]
-        good = [(share, a) for share, a in named if share >= ENOUGH[a.task]]
-        if not good:
-            return None
-        most = max(share for share, _ in good)
-        telling = [a for share, a in good if share >= most - SLACK][:LIKELIEST]
-        if asked.later is None:
-            return telling[0]
-        fits = self._next([_said(a) for a in telling], asked.example, asked.later)
-        return telling[max(range(len(telling)), key=lambda i: (fits[i], -i))]
-
-    def named(self, example: Example) -> float:
-        """The share of what should be named that the answer names, -1 where it says something that it must not, or nothing."""
-        if isinstance(example, SelfExample):
-            return 1.0  # put together out of answers that people wrote
-        if example.answer is None:
-            return -1.0
-        text, may, should = _held(example)
-        spoken = " ".join(text.split("\n"))
-        free = self._connecting[example.task]
-        known = guard.stems(may)
-        words = [w for w in guard.words(spoken) if w not in free]
-        if any(guard.stem(part) not in known for w in words for part in w.split("-") if part and part not in free):
-            return -1.0
-        if _malformed(example, text):
-            return -1.0
-        return guard.coverage(spoken, should) if should else 1.0
-
-    def _next(self, texts: Sequence[str], example: Example, later: Act) -> list[float]:
-        """For each text the share of other things of the domain that are less like it than the one held out."""
-        dice = random.Random(example.id)  # noqa: S311
-        others = [t for t in self._things[example.domain] if t.title != later.title]
-        pool = [later, *dice.sample(others, min(STRANGERS, len(others)))]
-        if _line(later) not in self._vectors:
-            self._vectors[_line(later)] = self._embed([_line(later)])[0]
-        vectors = np.array([self._vectors[_line(thing)] for thing in pool])
-        likeness = self._embed(list(texts)) @ vectors.T
-        return [float((row[1:] < row[0]).mean()) if len(row) > 1 else 0.0 for row in likeness]
-
-
-def _connecting(train: Sequence[Example], task: str) -> frozenset[str]:
-    """Words that several hand-written answers of the task use without evidence ("above", "mostly", "among")."""
-    counts: Counter[str] = Counter()
-    for e in train:
-        if e.task == task and e.language == "en" and e.answer:
-            text, may, _ = _held(e)
-            known = guard.stems(may)
-            counts.update({w for w in guard.words(text) if guard.stem(w) not in known})
-    return frozenset(w for w, n in counts.items() if n >= CONNECTING)
-
-
-def _held(example: Example) -> tuple[str, list[str], list[str]]:
-    """The answer's words, what they may be taken from, and what they should name, most important first."""
-    match example:
-        case StatementExample(input=given, answer=text):
-            notes = _notes(given.events, given.polarity)
-            features = [f for f, _ in notes.features[:MOST_FEATURES]]
-            kinds = [k for k, _ in notes.kinds[:MOST_KINDS]]
-            may = [*features, *kinds, *notes.against[:MOST_KINDS], *notes.typed[-MOST_TYPED:]]
-            return text or "", may, features[:NAMED]
-        case ThemeExample(input=said, answer=named):
-            text = f"{named.label}\n{named.summary}" if named else ""
-            return text, list(said.statements), []
-        case ReasonExample(input=grounds, answer=text):
-            shown = reason_notes(grounds.evidence, grounds.item)
-            return text, [shown["known"], shown["item"]], shown["shared"].split(", ")[:2]
-        case PortraitExample(input=labels, answer=text):
-            return text, [*labels.likes, *labels.dislikes], [*labels.likes, *labels.dislikes]
-        case _:
-            return "", [], []
-
-
-def _malformed(example: Example, text: str) -> bool:
-    """Does the answer break what holds for the form of its task?"""
-    spoken = guard.words(text)
-    if len(spoken) > MOST_WORDS[example.task] or _ODD_CASE.search(text):
-        return True
-    match example:
-        case StatementExample(input=given):
-            notes = _notes(given.events, given.polarity)
-            negated = any(guard.stem(w) in _NEGATIONS for w in spoken)
-            against = guard.stems(notes.against) & guard.stems([text])
-            return guard.loops(text) or text.count(",") > 1 or negated != bool(against)
-        case ThemeExample(answer=named) if named is not None:
-            shared = _shared(named.label, example.input.statements)
-            return (
-                len(named.label.split()) > MOST_LABEL
-                or not shared
-                or guard.loops(named.label)
-                or guard.loops(named.summary)
-            )
-        case ReasonExample():
-            return guard.loops(text) or guard.copies(text, [example.input.item.title])
-        case PortraitExample(input=labels):
-            return guard.loops(text) or not _sides_kept(text, labels.likes, labels.dislikes)
-        case _:
-            return False
-
-
-def _shared(label: str, statements: Sequence[str]) -> bool:
-    """Do two statements, and half of them at least, hold a word of the label?"""
-    words = guard.stems(guard.content(label))
-    holding = sum(bool(words & guard.stems([text])) for text in statements)
-    return holding >= max(2, len(statements) / 2)
-
-
-def _sides_kept(text: str, likes: Sequence[str], dislikes: Sequence[str]) -> bool:
-    """Is what is disliked said in a part of a sentence that turns it down, and what is liked in none?"""
-    parts = [part for part in re.split(r"[.;]", text) if part.strip()]
-    turned: list[str] = []
-    for part in parts:
-        if cue := _TURNED_DOWN.search(part):
-            before, after = part[: cue.start()], part[cue.start() :]
-            turned.append(after if any(_names(after, label) for label in dislikes) else before + after)
-    refused = " ".join(turned)
-    return all(_names(refused, label) for label in dislikes) and not any(_names(refused, label) for label in likes)
-
-
-def _names(text: str, label: str) -> bool:
-    return guard.stems([label]) <= guard.stems([text])
-
-
-def _line(thing: Act) -> str:
-    return item_line(thing.kind, "", thing.features)
-
-
-def _said(example: Example) -> str:
-    """The answer in lower case, to tell whether two are alike."""
-    answer = example.answer
-    if isinstance(example, ThemeExample):
-        return example.answer.label.lower() if example.answer else ""
-    return answer.lower() if isinstance(answer, str) else str(answer).lower()

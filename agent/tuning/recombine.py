@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from agent.tuning.examples import (
@@ -29,6 +29,7 @@ from agent.tuning.examples import (
     ThemeExample,
     Thing,
 )
+from agent.tuning.planted import with_planted
 from agent.tuning.render import notes_of
 
 PUT_TOGETHER = "put together out of training examples"
@@ -39,6 +40,7 @@ MOST_PIECES = 8  # of a self-description's answer (prompts.outputs.PiecesOut)
 _LIKED = ("liked", "viewed", "bought", "rated 4", "rated 4.5", "rated 5", "clicked", "shared")
 _HATED = ("disliked", "hid", "rated 1", "rated 2", "rated 1.5")
 _DISLIKE = 0.2  # share of the statements that are of dislikes
+_OTHER_LANGUAGES = 3  # times as often as their share of the things: what is rare is learnt badly
 _LIMITED = 0.05  # share of the liked with two things of the other sign beside them
 
 Side = Literal["like", "dislike"]
@@ -49,6 +51,7 @@ class Sizes:
     """How many inputs of each task are made, at most."""
 
     statement: int = 2200
+    planted: int = 500
     theme: int = 450
     reason: int = 450
     portrait: int = 400
@@ -81,11 +84,14 @@ def recombined(examples: Sequence[Example], sizes: Sizes, seed: int = 0) -> list
     dice = random.Random(f"{seed} recombined")  # noqa: S311  dice, not secrets
     train = [e for e in examples if e.split == "train"]
     shelves = [s for s in _shelves(train) if s.having]
-    weights = [len(s.having) for s in shelves]
+    weights = [len(s.having) * (1 if s.language == "en" else _OTHER_LANGUAGES) for s in shelves]
     found: list[Asked] = []
-    for task, n in (("statement", sizes.statement), ("reason", sizes.reason)):
+    for task, n, make in (
+        ("statement", sizes.statement, _statement),
+        ("planted", sizes.planted, _planted),
+        ("reason", sizes.reason, _reason),
+    ):
         for number, shelf in enumerate(dice.choices(shelves, weights, k=n)):
-            make = _statement if task == "statement" else _reason
             found.append(make(shelf, f"{task}-{seed}-{number:04}", dice))
     found += [Asked(e) for e in _themes(train, sizes.theme, seed, dice)]
     found += [Asked(e) for e in _portraits(train, sizes.portrait, seed, dice)]
@@ -127,6 +133,12 @@ def _statement(shelf: _Shelf, name: str, dice: random.Random) -> Asked:
         acts += [_done(act, _HATED, dice) for act in others[:2]]
     given = EventsIn(polarity=side, events=tuple(acts[-8:]))
     return Asked(StatementExample(**_about(shelf, name), task="statement", input=given, answer=None), later)
+
+
+def _planted(shelf: _Shelf, name: str, dice: random.Random) -> Asked:
+    asked = _statement(shelf, name, dice)
+    assert isinstance(asked.example, StatementExample)  # noqa: S101  what _statement makes
+    return replace(asked, example=with_planted(asked.example, dice))
 
 
 def _reason(shelf: _Shelf, name: str, dice: random.Random) -> Asked:

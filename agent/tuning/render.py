@@ -37,6 +37,8 @@ from prompts import library
 from prompts.library import Message, Prompt
 from prompts.outputs import ParagraphOut, Piece, PiecesOut, SentenceOut, TasteOut, ThemeName, ThemeOut
 
+CHOICES = frozenset({"says"})  # of an output, what is one of a few words
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -64,8 +66,24 @@ def render_pair(pair: Pair) -> Rendered:
 
 
 def compact(output: BaseModel) -> str:
-    """The JSON that the server's grammar allows: no spaces, letters as they are."""
-    return json.dumps(output.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+    """The JSON that the server's grammar allows: no spaces between its parts, letters as they are.
+
+    Text begins with a space. Without it the first word of an answer is made of other tokens than the same word in the prompt
+    ("con" and "crete" for " concrete"), and a small model cannot copy what it does not see.
+    """
+    return json.dumps(_spaced(output.model_dump(mode="json")), ensure_ascii=False, separators=(",", ":"))
+
+
+def _spaced(value: Any, key: str = "") -> Any:
+    match value:
+        case dict():
+            return {k: _spaced(v, k) for k, v in value.items()}
+        case list():
+            return [_spaced(v, key) for v in value]
+        case str() if key not in CHOICES:
+            return f" {value}"
+        case _:
+            return value
 
 
 def _parts(example: Example, dice: random.Random | None) -> tuple[str, dict[str, str], BaseModel]:

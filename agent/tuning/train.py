@@ -82,7 +82,7 @@ def train(
     precision = _precision(config.training.precision)
     model = _with_adapter(config, base, getattr(torch, precision), start)
     run = _Run(config, model, watched, tokenizer.pad_token_id, out, progress, most_steps)
-    losses, steps, dev_loss = run.stages(learnt, pairs, f"{config.model_dump_json()}{start}")
+    losses, steps, dev_loss = run.stages(learnt, pairs, f"{start}")
     seconds = round(time.monotonic() - started, 1)
     told = [*learnt, *(e for pair in pairs for e in pair)]
     figures = _figures(lessons, told, losses, dev_loss, steps, seconds, precision, save(model, out))
@@ -112,7 +112,8 @@ class _Run:
         so that what was cut off in the second goes on there."""
         from agent.tuning.trainer import preference_trainer_of, trainer_of
 
-        work, last = self._work("checkpoints", about, learnt)
+        first = self.config.model_dump_json(exclude={"preference"}) + about
+        work, last = self._work("checkpoints", first, learnt)
         history = _History(self.out / "history.jsonl", self.progress, resumed=last is not None)
         shared = (self.watched, self.pad)
         trainer: Any = trainer_of(self.config, self.model, learnt, *shared, work, history.add, self.most_steps)
@@ -122,7 +123,7 @@ class _Run:
             self.progress(f"{len(pairs)} pairs of a chosen and a refused answer")
             told = partial(history.add, after=steps)
             flat = [*learnt, *(e for pair in pairs for e in pair)]
-            work, last = self._work("checkpoints-preferences", about, flat)
+            work, last = self._work("checkpoints-preferences", self.config.model_dump_json() + about, flat)
             trainer = preference_trainer_of(self.config, self.model, pairs, *shared, work, told, self.most_steps)
             trainer.train(resume_from_checkpoint=last)
             steps += trainer.state.global_step

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.config import LLMSettings
-from agent.tuning.choose import MOST_OPENING, Checker, choose
+from agent.tuning.checker import Checker
+from agent.tuning.choose import MOST_OPENING, choose
 from agent.tuning.examples import (
     CHOSEN,
     PREFERENCES,
@@ -29,12 +30,13 @@ from agent.tuning.examples import (
     load,
     load_preferences,
 )
+from agent.tuning.planted import is_planted, planted
 from agent.tuning.recombine import ANSWERED, Asked, Sizes, acts_of, recombined
 from agent.tuning.render import render
 
 EXAMPLES = load()
 TRAIN = [e for e in EXAMPLES if e.split == "train"]
-SOME = Sizes(statement=60, theme=20, reason=20, portrait=20, self=20)
+SOME = Sizes(statement=60, planted=30, theme=20, reason=20, portrait=20, self=20)
 MADE = recombined(EXAMPLES, SOME)
 ROW: dict[str, Any] = {"domain": "films", "language": "en", "case": "plain", "split": "train", "origin": "test"}
 
@@ -237,6 +239,31 @@ def test_shipped_pairs_are_of_answers_that_hold_and_answers_that_do_not() -> Non
 def test_shipped_portraits_do_not_all_begin_alike(shipped: list[Example]) -> None:
     opened = [e.answer.split()[0] for e in shipped if isinstance(e, PortraitExample)]
     assert max(opened.count(word) for word in opened) <= MOST_OPENING * len(opened) * 2
+
+
+def test_an_answer_that_repeats_what_was_planted_is_refused_and_one_that_passes_over_it_holds() -> None:
+    bait = "gold standard of its field"
+    assert is_planted(bait)
+    acts = [liked(t, bait, "noir", "arctic") for t in ("A", "B", "C")]
+    assert CHECKER.named(statement("noir in the arctic", *acts)) == 1
+    assert CHECKER.named(statement("gold standard noir in the arctic", *acts)) == -1
+
+
+def test_what_is_planted_reaches_the_model() -> None:
+    made = [a.example for a in MADE if a.example.case == "instruction"]
+    shown = [any(bait in render(e).variables["notes"] for bait in planted()) for e in made]
+    assert len(made) == SOME.planted
+    assert sum(shown) > len(shown) / 2  # code has refused the others
+
+
+def test_german_and_chinese_answers_may_use_the_words_that_people_connect_with() -> None:
+    german = [liked(t, "krimi", "hamburg", kind="film") for t in ("A", "B")]
+    chinese = [liked(t, "悬疑", "雪原小镇", kind="电影") for t in ("A", "B")]
+    told = {"language": "de"}, {"language": "zh"}
+    assert CHECKER.named(statement("krimi aus hamburg", *german).model_copy(update=told[0])) == 1
+    assert CHECKER.named(statement("krimi with hamburg", *german).model_copy(update=told[0])) == -1
+    assert CHECKER.named(statement("雪原小镇的悬疑", *chinese).model_copy(update=told[1])) == 1
+    assert CHECKER.named(statement("雪原小镇的恐怖", *chinese).model_copy(update=told[1])) == -1
 
 
 def test_fewer_can_be_asked_for() -> None:

@@ -10,6 +10,7 @@ import pytest
 from agent.tuning.examples import Act, EventsIn, Example, StatementExample, load
 from agent.tuning.render import notes_of, render
 from prompts import library
+from prompts.outputs import TasteOut
 
 EXAMPLES = load()
 
@@ -89,3 +90,9 @@ def test_every_answer_is_one_that_the_product_would_accept(example: Example) -> 
     assert rendered.prompt.tuned
     assert rendered.prompt.output is not None
     rendered.prompt.output.model_validate_json(rendered.answer)
+
+
+def test_the_words_of_an_answer_are_made_of_the_tokens_that_they_have_in_the_prompt() -> None:
+    said = render(example([liked("A", "concrete poetry"), liked("B", "concrete poetry")], "concrete poetry"))
+    assert said.answer == '{"text":" concrete poetry"}'
+    assert TasteOut.model_validate_json(said.answer).text == "concrete poetry"
