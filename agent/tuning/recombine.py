@@ -51,7 +51,7 @@ class Sizes:
     """How many inputs of each task are made, at most."""
 
     statement: int = 2200
-    planted: int = 500
+    planted: int = 900
     theme: int = 450
     reason: int = 450
     portrait: int = 400

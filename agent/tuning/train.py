@@ -36,7 +36,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run came to. Losses are nats a token of the answers."""
+    """What a run came to. Losses are nats a token of the answers; `seconds` since it was last started, where it was cut off."""
 
     train_examples: int
     preferences: int

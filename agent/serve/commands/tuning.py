@@ -31,7 +31,7 @@ def tune(
     On the project's own examples or on yours, on the CPU or a GPU. A run that was cut off goes on where it was. What comes out
     can be started, see docs/tune.md.
 
-    \\b
+    \b
     Example: leitmotif tune --name mine
              leitmotif tune --name mine --data my-examples --config my-config.toml
     """
