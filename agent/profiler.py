@@ -272,9 +272,9 @@ class Profiler:
         return replace(shown, features=found, queries=(*shown.queries, *said))
 
     async def _portrait(self, profile: Profile, previous: Profile | None, history: History) -> tuple[str, Origin]:
-        likes, dislikes = plain.labels(profile.themes)
-        if previous and previous.portrait and (likes, dislikes) == plain.labels(previous.themes):
+        if previous and previous.portrait and plain.portrayed(profile.themes) == plain.portrayed(previous.themes):
             return previous.portrait, previous.portrait_origin
+        likes, dislikes = plain.labels(profile.themes)
         words = self._shown(profile.statements, history).features
         return await self._writer.portrait(profile.user, likes, dislikes, words)
 
