@@ -15,7 +15,7 @@ from datetime import datetime
 
 from agent import guard, plain
 from agent.gate import Meaning, rests
-from agent.will import Will, last_will, object_of, rests_on
+from agent.will import Will, claimed, last_will, object_of, rests_on
 from retrieval.echo import is_echo
 from retrieval.embed import Vectors
 from retrieval.evolution import theme_id
@@ -89,7 +89,7 @@ def applied(profile: Profile, log: Sequence[Edit], ground: Ground) -> tuple[Prof
         theme_events=tuple(e for e in profile.theme_events if e.theme in alive),
         questions=(*_still_open(profile, held, will), *_questions(held, will, ground)),
     )
-    return _portrayed(profile, found), beaten
+    return _portrayed(profile, claimed(found, log)), beaten
 
 
 def _held_back(

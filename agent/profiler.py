@@ -40,6 +40,7 @@ from retrieval.records import (
     ThemeEventKind,
 )
 from retrieval.segments import SegmentRules, segment
+from retrieval.sharing import others, set_apart
 from retrieval.store import Store
 from retrieval.themes import assemble
 from retrieval.topics import Topics
@@ -103,6 +104,7 @@ class Profiler:
         topics = self._about(user, statements, history)
         known = previous.themes if previous else ()
         found = assemble(user, state, statements, topics, known, as_of, self._rules.decay)
+        found = set_apart(found, others(history.events, state))
         statements = [replace(s, horizon=found.horizons[s.id]) for s in statements]
         themes, renamed = await self._name(found.themes, previous, statements, history, as_of)
         lived = {t.id for t in themes} | {step.theme for step in found.events}

@@ -28,7 +28,7 @@ WORDS_ORIGIN = {
     Origin.FALLBACK: "a plain sentence from the data",
     Origin.USER: "in their own words",
 }
-WORDS_HORIZON = {Horizon.LONG: "lasting", Horizon.SHORT: "for a while", Horizon.ONE_OFF: "one-off"}
+WORDS_HORIZON = {Horizon.LONG: "lasting", Horizon.SHORT: "for a while", Horizon.ONE_OFF: "one-off", Horizon.SHARED: "shared"}
 WORDS_PART = {
     "prior": "together",
     "llm": "model",
