@@ -79,7 +79,9 @@ def _of_theme(old: Theme | None, new: Theme, steps: Sequence[ThemeEvent], names:
     if new.horizon is Horizon.ONE_OFF and old.horizon is not Horizon.ONE_OFF:
         yield Change("one-off", new.id, f"{name} came to nothing and is kept out of recommendations.", *figures)
     elif new.horizon is Horizon.SHARED and old.horizon is not Horizon.SHARED:
-        yield Change("shared", new.id, f"{name} seems to be somebody else's and is kept out of recommendations.", *figures)
+        yield Change(
+            "shared", new.id, f"{name} seems to be somebody else's and is kept out of recommendations.", *figures
+        )
     elif old.active is not new.active:
         kind: Kind = "revived" if new.active else "faded"
         yield Change(kind, new.id, f"{name} {'is back' if new.active else 'has faded'}.", *figures)

@@ -25,6 +25,7 @@ from agent.gate import Crowd, Judge, admit, rests
 from agent.history import History
 from agent.tracking import Tracker
 from agent.writer import Writer
+from retrieval.course import Course, course
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
 from retrieval.evolution import EvolutionRules, State
 from retrieval.features import CatalogueStats
@@ -152,6 +153,10 @@ class Profiler:
         state = self._tracker.state(user, as_of)
         profile, _ = await self._compose(user, [s for s in found if s is not None], history, None, state, as_of)
         return replace(profile, events_seen=len(history.events))
+
+    def course(self, profile: Profile, silent: Collection[str]) -> Course:
+        """How the themes came to weigh what they do; without those whose statements are all `silent`."""
+        return course(self._tracker.state(profile.user, profile.as_of), profile, silent, self._rules.decay)
 
     def _segments(self, history: History) -> list[Segment]:
         s = self._settings

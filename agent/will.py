@@ -62,7 +62,9 @@ def claimed(profile: Profile, log: Sequence[Edit]) -> Profile:
     """With all given back that seemed to be somebody else's, if the owner pinned, boosted or said any of it themselves: then
     the two sides of the account are one person's."""
     apart = [t for t in profile.themes if t.horizon is Horizon.SHARED]
-    own = {i for i, kind in marked(profile, log).of.items() if kind in (EditKind.PIN, EditKind.BOOST)} if apart else set()
+    own = (
+        {i for i, kind in marked(profile, log).of.items() if kind in (EditKind.PIN, EditKind.BOOST)} if apart else set()
+    )
     own |= {s.id for s in profile.statements if s.source is not Source.INFERRED}
     if all(t.id not in own and own.isdisjoint(t.statements) for t in apart):
         return profile

@@ -17,7 +17,9 @@ def refresh(
     path: Source,
     users: Users = None,
     share: Annotated[float, typer.Option("--share", min=0.0, max=1.0, help="Share of the users who get news.")] = 0.1,
-    days: Annotated[float, typer.Option("--days", min=0.01, help="The last days of the dataset, which are the news.")] = 7,
+    days: Annotated[
+        float, typer.Option("--days", min=0.01, help="The last days of the dataset, which are the news.")
+    ] = 7,
     seed: Seed = 0,
     source_format: Format = "auto",
     mapping: Mapping_ = None,

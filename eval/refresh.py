@@ -133,13 +133,12 @@ async def _measured(shop: Workshop, dataset: Dataset, request: Request, chosen: 
     updated, least = {**left, **went}, shop.settings.profile.merge_similarity
     everybody, some = (agreement(updated, anew, who, shop.embedder, least) for who in (chosen.users, active))
     costs = {"first": first, "update": _sum(of_idle, of_active), "rebuild": rebuild}
-    return {
-        **{"kind": "refresh", "dataset": dataset.name, "digest": dataset.digest, "seed": request.seed},
-        **{"share": request.share, "days": request.days, "moment": chosen.moment.isoformat()},
-        **{"users": len(chosen.users), "active": len(active), "news": len(chosen.news), "model": shop.llm.settings.model},
-        "systems": {name: to_json(cost) for name, cost in costs.items()}
-        | {"update": {**to_json(costs["update"]), **_gains(costs, of_idle, everybody, some)}},
-    }  # fmt: skip
+    systems = {name: to_json(cost) for name, cost in costs.items()}
+    systems["update"] |= _gains(costs, of_idle, everybody, some)
+    about = {"kind": "refresh", "dataset": dataset.name, "digest": dataset.digest, "seed": request.seed}
+    about |= {"share": request.share, "days": request.days, "moment": chosen.moment.isoformat()}
+    counts = {"users": len(chosen.users), "active": len(active), "news": len(chosen.news)}
+    return {**about, **counts, "model": shop.llm.settings.model, "systems": systems}
 
 
 def _gains(costs: Mapping[str, Cost], idle: Cost, everybody: Agreement, active: Agreement) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a report shows of a result: tables, plots and facts in their order. The page and the README only draw them.
 
-    sheet = view(json.loads(text))      # a result of `leitmotif eval`, of one of KINDS ("rank" where it says none)
+sheet = view(json.loads(text))      # a result of `leitmotif eval`, of one of KINDS ("rank" where it says none)
 """
 
 from __future__ import annotations

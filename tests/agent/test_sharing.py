@@ -100,3 +100,17 @@ def test_a_difference_says_that_a_theme_is_somebody_elses(tmp_path: Path) -> Non
         kinds = [c.kind for c in changes(before, after, service.store.theme_events("dan"))]
     assert not apart(before)
     assert "shared" in kinds
+
+
+def test_the_picture_shows_what_recommendations_are_made_from(service: Service) -> None:
+    profile = built(service)
+    [theme] = apart(profile)
+    parts = service.parts
+    found = parts.profiler.course(profile, frozenset())
+    drawn = [t for t in profile.themes if t.id in found.acts]
+    assert drawn
+    assert theme not in drawn
+    for shown in drawn:
+        assert found.importance(shown.id, [profile.as_of])[0] == pytest.approx(shown.importance)
+    muted = parts.profiler.course(profile, frozenset(drawn[0].statements))
+    assert set(muted.acts) == {t.id for t in drawn[1:]}

@@ -56,7 +56,16 @@ def test_themes_that_meet_are_on_one_side() -> None:
         [Visit(v.at, frozenset({"thriller"})) for v in household()],
         [],
     ],
-    ids=["same hours", "same days", "met in a visit", "same device", "too little", "one after the other", "one", "none"],
+    ids=[
+        "same hours",
+        "same days",
+        "met in a visit",
+        "same device",
+        "too little",
+        "one after the other",
+        "one",
+        "none",
+    ],
 )
 def test_one_person_stays_one(one_person: list[Visit]) -> None:
     assert sharing(one_person, RULES) is None
