@@ -236,8 +236,8 @@ def _items_since(statement: Statement, since: datetime, ground: Ground) -> set[s
 
 
 def _portrayed(before: Profile, after: Profile) -> Profile:
-    """With a portrait that names no theme that is gone: the plain one, where the names have changed."""
+    """With a portrait that names no theme that is gone: the plain one, where the names have changed or it went with them."""
     labels = plain.labels(after.themes)
-    if labels == plain.labels(before.themes):
+    if before.portrait and labels == plain.labels(before.themes):
         return after
     return replace(after, portrait=plain.portrait(*labels), portrait_origin=Origin.FALLBACK)

@@ -122,9 +122,9 @@ class Profiler:
         inferred = [s for s in statements if s.source is Source.INFERRED]
         if newest is not None and as_of < newest.as_of:
             known = {s.id for s in self._store.statements(user, include_superseded=True)}
-            self._store.save_statements([s for s in inferred if s.id not in known])
+            self._store.save_statements([s for s in inferred if s.id not in known], grounded=True)
             return
-        self._store.save_statements(inferred)
+        self._store.save_statements(inferred, grounded=True)
         for old, new in replaced.items():
             self._store.supersede(user, old, new, as_of)
 
@@ -193,7 +193,7 @@ class Profiler:
             if made is None:
                 self._store.save_segments(user, {group.key: None}, prompt, model, now)
             elif rests(self._store, made, as_of):
-                self._store.save_statements([made])
+                self._store.save_statements([made], grounded=True)
             return made
 
         fresh = await asyncio.gather(*(write(g, e) for g, e in missing), return_exceptions=True)
