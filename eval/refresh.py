@@ -222,26 +222,28 @@ def _ari(one: Profile, other: Profile) -> float:
     the other."""
     from sklearn.metrics import adjusted_rand_score
 
-    homes = [{e: t.id for t in p.themes for s in _of(p, t.statements) for e in s.evidence} for p in (one, other)]
-    events = sorted({*homes[0], *homes[1]})
+    here, there = _homes(one), _homes(other)
+    events = sorted({*here, *there})
     if not events:
         return math.nan
-    return float(adjusted_rand_score(*([home.get(event, "") for event in events] for home in homes)))
+    return float(adjusted_rand_score([here.get(e, "") for e in events], [there.get(e, "") for e in events]))
 
 
-def _of(profile: Profile, ids: Sequence[str]) -> list[Any]:
-    return [s for s in profile.statements if s.id in ids]
+def _homes(profile: Profile) -> dict[str, str]:
+    """Event id -> the theme that rests on it."""
+    of = {i: theme.id for theme in profile.themes for i in theme.statements}
+    return {e: of[s.id] for s in profile.statements if s.id in of for e in s.evidence}
 
 
 def _alike(one: Profile, other: Profile, embedder: Embedder, least: float) -> float:
     """The share of the statements of both that have a counterpart of the same side in the other."""
     found: list[bool] = []
     for side in Polarity:
-        texts = [[s.text for s in p.statements if s.polarity is side] for p in (one, other)]
-        if not all(texts):
-            found += [False] * sum(map(len, texts))
+        mine, theirs = ([s.text for s in p.statements if s.polarity is side] for p in (one, other))
+        if not (mine and theirs):
+            found += [False] * (len(mine) + len(theirs))
             continue
-        near = embedder.embed(texts[0]) @ embedder.embed(texts[1]).T >= least
+        near = embedder.embed(mine) @ embedder.embed(theirs).T >= least
         found += [*near.any(axis=1).tolist(), *near.any(axis=0).tolist()]
     return float(np.mean(found)) if found else math.nan
 

@@ -19,8 +19,9 @@ class Edits(Database):
     def save_edit(self, edit: Edit, own: Sequence[Statement] = ()) -> Edit:
         """Append to the log and return it with its number; `own`: statements in the owner's words that it makes.
 
-        A deletion takes its target out of every version of the profile in the same transaction, with the forms that it had before
-        and the portraits that may name it; the segments that it was written from count as abstained, so it is not written again. A RESTORE lets them be read again. Raises ErasedError.
+        A deletion takes its target out of every version of the profile in the same transaction, with the forms that it had
+        before and the portraits that may name it; the segments that it was written from count as abstained, so it is not
+        written again. A RESTORE lets them be read again. Raises ErasedError.
         """
         with self._write() as conn:
             refuse_erased(conn, edit.user)
@@ -68,8 +69,8 @@ def _take_out(conn: Connection, edit: Edit) -> None:
 
 
 def _forms(conn: Connection, edit: Edit) -> set[str]:
-    """The statements that an edit is about, and whatever else was ever inferred of the same side from any of the same acts: what
-    they said before their evidence grew."""
+    """The statements that an edit is about, and whatever else was ever inferred of the same side from any of the same acts:
+    what they said before their evidence grew."""
     mine = statements.c.user == edit.user, statements.c.polarity == edit.polarity
     inferred = select(statements.c.id, statements.c.evidence).where(*mine, statements.c.source == Source.INFERRED)
     acts = set(edit.evidence)

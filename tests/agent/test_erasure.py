@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -79,10 +80,8 @@ def test_an_update_under_way_does_not_bring_back_a_deleted_event(tmp_path: Path,
     gone = EVENTS[1].id
     llm = Interrupting(prompt, lambda: service.lives("ann").withdraw("ann", [gone]))
     with make_service(tmp_path, llm, [*catalogue(), *EVENTS]) as service:
-        try:
+        with suppress(ConflictError):  # or it was early enough to go on without the event
             build(service)
-        except ConflictError as error:
-            assert "deleted meanwhile" in str(error)
         for table in ("statements", "theme_events", "events", "profiles"):
             assert gone not in stored(service, table)
         saved = service.store.theme_state("ann")

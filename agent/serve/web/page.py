@@ -27,8 +27,8 @@ HERE = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """A person: `theme_events` is the whole history; `items` and `events` hold the evidence and what is recommended; `course` is
-    what the picture is drawn from."""
+    """A person: `theme_events` is the whole history; `items` and `events` hold the evidence and what is recommended; the
+    picture is drawn from `course`."""
 
     profile: Profile
     theme_events: Sequence[ThemeEvent]
