@@ -243,8 +243,8 @@ def _alike(one: Profile, other: Profile, embedder: Embedder, least: float) -> fl
         if not (mine and theirs):
             found += [False] * (len(mine) + len(theirs))
             continue
-        near = embedder.embed(mine) @ embedder.embed(theirs).T >= least
-        found += [*near.any(axis=1).tolist(), *near.any(axis=0).tolist()]
+        near = np.asarray(embedder.embed(mine) @ embedder.embed(theirs).T) >= least
+        found += [bool(row.any()) for row in (*near, *near.T)]
     return float(np.mean(found)) if found else math.nan
 
 
