@@ -20,6 +20,7 @@ Kind = Literal[
     "lasting",
     "faded",
     "one-off",
+    "shared",
     "revived",
     "merged",
     "gone",
@@ -29,6 +30,10 @@ Kind = Literal[
     "said",
     "unsaid",
 ]
+SOMEBODY_ELSE = (
+    "shared: it seems to be somebody else's who uses this account, as it never meets the other themes in a visit and is come "
+    "to at other hours and on other days; kept out of recommendations; pin it if it is yours"
+)
 NOTED = 0.25  # the share of the larger importance that a change must have to be told
 
 
@@ -73,6 +78,10 @@ def _of_theme(old: Theme | None, new: Theme, steps: Sequence[ThemeEvent], names:
         yield Change("renamed", new.id, f"“{old.label}” is called {name} now.")
     if new.horizon is Horizon.ONE_OFF and old.horizon is not Horizon.ONE_OFF:
         yield Change("one-off", new.id, f"{name} came to nothing and is kept out of recommendations.", *figures)
+    elif new.horizon is Horizon.SHARED and old.horizon is not Horizon.SHARED:
+        yield Change(
+            "shared", new.id, f"{name} seems to be somebody else's and is kept out of recommendations.", *figures
+        )
     elif old.active is not new.active:
         kind: Kind = "revived" if new.active else "faded"
         yield Change(kind, new.id, f"{name} {'is back' if new.active else 'has faded'}.", *figures)
@@ -105,6 +114,8 @@ def _unsaid(statement: Statement, now: Profile) -> Change:
 
 def note(theme: Theme, statements: Mapping[str, Statement]) -> str:
     """Why a theme counts as it does, "" for one that simply lives. `statements` by id."""
+    if theme.horizon is Horizon.SHARED:
+        return SOMEBODY_ELSE
     if theme.horizon is Horizon.SHORT:
         return "short-term: too little yet to tell whether it will last"
     if theme.horizon is Horizon.LONG:

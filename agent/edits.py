@@ -15,7 +15,7 @@ from datetime import datetime
 
 from agent import guard, plain
 from agent.gate import Meaning, rests
-from agent.will import Will, last_will, object_of, rests_on
+from agent.will import Will, claimed, last_will, object_of, rests_on
 from retrieval.echo import is_echo
 from retrieval.embed import Vectors
 from retrieval.evolution import theme_id
@@ -89,7 +89,7 @@ def applied(profile: Profile, log: Sequence[Edit], ground: Ground) -> tuple[Prof
         theme_events=tuple(e for e in profile.theme_events if e.theme in alive),
         questions=(*_still_open(profile, held, will), *_questions(held, will, ground)),
     )
-    return _portrayed(profile, found), beaten
+    return _portrayed(profile, claimed(found, log)), beaten
 
 
 def _held_back(
@@ -236,8 +236,8 @@ def _items_since(statement: Statement, since: datetime, ground: Ground) -> set[s
 
 
 def _portrayed(before: Profile, after: Profile) -> Profile:
-    """With a portrait that names no theme that is gone: the plain one, where the names have changed."""
+    """With a portrait that names no theme that is gone: the plain one, where the names have changed or it went with them."""
     labels = plain.labels(after.themes)
-    if labels == plain.labels(before.themes):
+    if before.portrait and labels == plain.labels(before.themes):
         return after
     return replace(after, portrait=plain.portrait(*labels), portrait_origin=Origin.FALLBACK)

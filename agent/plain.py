@@ -14,6 +14,7 @@ from retrieval.records import Event, EventKind, Item, Polarity, Theme
 from retrieval.trust import spoken, suspicion
 
 SAID = 3  # features named in a sentence; more reads like a list of tags
+MOST_LIKES, MOST_DISLIKES = 5, 3  # named in a portrait
 _WORD = re.compile(r"[^\W\d_]+")
 _PARTED = re.compile(r"(?<=[^\W\d_])- (?!(?:and|or|to)\b)(?=[^\W\d_])")  # "second- chance", not "pre- and post-war"
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou](?!ni))")  # "an animated film", but "a unique one"
@@ -93,9 +94,9 @@ def portrait(likes: Sequence[str], dislikes: Sequence[str]) -> str:
     if likes:
         said.append(f"Mostly interested in {enumerate_words([lower(text) for text in likes[:2]])}.")
     if len(likes) > 2:
-        said.append(f"Also follows {enumerate_words([lower(text) for text in likes[2:5]])}.")
+        said.append(f"Also follows {enumerate_words([lower(text) for text in likes[2:MOST_LIKES]])}.")
     if dislikes:
-        said.append(f"Stays away from {enumerate_words([lower(text) for text in dislikes[:3]])}.")
+        said.append(f"Stays away from {enumerate_words([lower(text) for text in dislikes[:MOST_DISLIKES]])}.")
     return " ".join(said)
 
 
@@ -104,6 +105,12 @@ def labels(themes: Sequence[Theme]) -> tuple[list[str], list[str]]:
     tastes = [t for t in themes if t.active and not tells(t.summary)]
     likes, dislikes = ([t.label for t in tastes if t.polarity is side] for side in Polarity)
     return likes, dislikes
+
+
+def portrayed(themes: Sequence[Theme]) -> tuple[tuple[list[str], frozenset[str]], ...]:
+    """What a portrait depends on, of likes and of dislikes: the strongest, and which ones it may name, in any order."""
+    likes, dislikes = labels(themes)
+    return (likes[:1], frozenset(likes[:MOST_LIKES])), (dislikes[:1], frozenset(dislikes[:MOST_DISLIKES]))
 
 
 def lower(text: str) -> str:

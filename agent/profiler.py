@@ -25,6 +25,7 @@ from agent.gate import Crowd, Judge, admit, rests
 from agent.history import History
 from agent.tracking import Tracker
 from agent.writer import Writer
+from retrieval.course import Course, course
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
 from retrieval.evolution import EvolutionRules, State
 from retrieval.features import CatalogueStats
@@ -40,6 +41,7 @@ from retrieval.records import (
     ThemeEventKind,
 )
 from retrieval.segments import SegmentRules, segment
+from retrieval.sharing import others, set_apart
 from retrieval.store import Store
 from retrieval.themes import assemble
 from retrieval.topics import Topics
@@ -103,6 +105,7 @@ class Profiler:
         topics = self._about(user, statements, history)
         known = previous.themes if previous else ()
         found = assemble(user, state, statements, topics, known, as_of, self._rules.decay)
+        found = set_apart(found, others(history.events, state))
         statements = [replace(s, horizon=found.horizons[s.id]) for s in statements]
         themes, renamed = await self._name(found.themes, previous, statements, history, as_of)
         lived = {t.id for t in themes} | {step.theme for step in found.events}
@@ -119,9 +122,9 @@ class Profiler:
         inferred = [s for s in statements if s.source is Source.INFERRED]
         if newest is not None and as_of < newest.as_of:
             known = {s.id for s in self._store.statements(user, include_superseded=True)}
-            self._store.save_statements([s for s in inferred if s.id not in known])
+            self._store.save_statements([s for s in inferred if s.id not in known], grounded=True)
             return
-        self._store.save_statements(inferred)
+        self._store.save_statements(inferred, grounded=True)
         for old, new in replaced.items():
             self._store.supersede(user, old, new, as_of)
 
@@ -150,6 +153,10 @@ class Profiler:
         state = self._tracker.state(user, as_of)
         profile, _ = await self._compose(user, [s for s in found if s is not None], history, None, state, as_of)
         return replace(profile, events_seen=len(history.events))
+
+    def course(self, profile: Profile, silent: Collection[str]) -> Course:
+        """How the themes came to weigh what they do; without those whose statements are all `silent`."""
+        return course(self._tracker.state(profile.user, profile.as_of), profile, silent, self._rules.decay)
 
     def _segments(self, history: History) -> list[Segment]:
         s = self._settings
@@ -186,7 +193,7 @@ class Profiler:
             if made is None:
                 self._store.save_segments(user, {group.key: None}, prompt, model, now)
             elif rests(self._store, made, as_of):
-                self._store.save_statements([made])
+                self._store.save_statements([made], grounded=True)
             return made
 
         fresh = await asyncio.gather(*(write(g, e) for g, e in missing), return_exceptions=True)
@@ -272,9 +279,9 @@ class Profiler:
         return replace(shown, features=found, queries=(*shown.queries, *said))
 
     async def _portrait(self, profile: Profile, previous: Profile | None, history: History) -> tuple[str, Origin]:
-        likes, dislikes = plain.labels(profile.themes)
-        if previous and previous.portrait and (likes, dislikes) == plain.labels(previous.themes):
+        if previous and previous.portrait and plain.portrayed(profile.themes) == plain.portrayed(previous.themes):
             return previous.portrait, previous.portrait_origin
+        likes, dislikes = plain.labels(profile.themes)
         words = self._shown(profile.statements, history).features
         return await self._writer.portrait(profile.user, likes, dislikes, words)
 

@@ -33,6 +33,7 @@ from retrieval.store import Store
 from retrieval.themes import centroid
 from retrieval.warmth import seen, warmth
 
+PASSING = (Horizon.ONE_OFF, Horizon.SHARED)  # what is no taste of the owner's
 MEDOIDS = 3  # vectors a theme searches with: PinnerSage asks with three medoids
 WIDER = 3  # the diverse top is chosen from so many times as many candidates
 
@@ -186,9 +187,10 @@ class Slates:
         )
 
     def _history(self, known: Known, now: datetime) -> tuple[str, ...]:
-        """The items that the user's acts speak for, each once, oldest first, without what a one-off stands on."""
+        """The items that the user's acts speak for, each once, oldest first, without what a one-off or somebody else's theme
+        stands on."""
         events = self._store.events(known.profile.user, until=now)
-        passing = {s for t in known.profile.themes if t.horizon is Horizon.ONE_OFF for s in t.statements}
+        passing = {s for t in known.profile.themes if t.horizon in PASSING for s in t.statements}
         evidence = {e for s in known.profile.statements if s.id in passing for e in s.evidence}
         away = {known.events[e].item for e in evidence if e in known.events}
         liked = (e.item for e, says in zip(events, polarities(events), strict=True) if says is Polarity.LIKE)

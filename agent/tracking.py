@@ -106,5 +106,5 @@ class Tracker:
         since = log[0].point.at if state.past.settled else None
         settled = self._store.event_count(user, before=since) if since else 0
         saved = SavedState(self._source(), as_of, since, settled, to_json(state).encode())
-        self._store.save_theme_state(user, saved)
+        self._store.save_theme_state(user, saved, [entry.point.id for entry in log])
         return state

@@ -7,7 +7,7 @@ marks = marked(profile, log)            # on today's ids
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent import plain
@@ -56,6 +56,23 @@ def marked(profile: Profile, log: Sequence[Edit]) -> Marks:
         elif edit.kind is EditKind.BOOST and meant:
             boosted.append(meant)
     return Marks(frozenset(silent), tuple(boosted), of)
+
+
+def claimed(profile: Profile, log: Sequence[Edit]) -> Profile:
+    """With all given back that seemed to be somebody else's, if the owner pinned, boosted or said any of it themselves: then
+    the two sides of the account are one person's."""
+    apart = [t for t in profile.themes if t.horizon is Horizon.SHARED]
+    own = (
+        {i for i, kind in marked(profile, log).of.items() if kind in (EditKind.PIN, EditKind.BOOST)} if apart else set()
+    )
+    own |= {s.id for s in profile.statements if s.source is not Source.INFERRED}
+    if all(t.id not in own and own.isdisjoint(t.statements) for t in apart):
+        return profile
+    themes = [replace(t, horizon=Horizon.LONG, active=True) if t in apart else t for t in profile.themes]
+    said = {s for t in apart for s in t.statements}
+    statements = [replace(s, horizon=Horizon.LONG) if s.id in said else s for s in profile.statements]
+    themes.sort(key=lambda t: (-t.active, -t.importance, t.id))
+    return replace(profile, themes=tuple(themes), statements=tuple(statements))
 
 
 def spoken(edit: Edit) -> Statement:

@@ -22,6 +22,7 @@ from agent.serve.commands.session import Home, Json, Session, column_map
 from eval.cli_control import control
 from eval.cli_crowds import questions, representations
 from eval.cli_reasons import explanations
+from eval.cli_refresh import refresh
 from eval.cli_robustness import robustness
 from eval.cli_sensitive import sensitive
 from eval.cli_themes import themes
@@ -188,6 +189,7 @@ def profiles(
 app.command()(control)
 app.command()(explanations)
 app.command()(questions)
+app.command()(refresh)
 app.command()(representations)
 app.command()(robustness)
 app.command()(sensitive)

@@ -1,9 +1,6 @@
 """What a report shows of a result: tables, plots and facts in their order. The page and the README only draw them.
 
-    sheet = view(json.loads(text))
-
-A result is a JSON document of `leitmotif eval`: of kind "rank" (eval.results; the kind may be left out), "recall",
-"coldstart", "llm", "profiles" or "predictor".
+sheet = view(json.loads(text))      # a result of `leitmotif eval`, of one of KINDS ("rank" where it says none)
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ from typing import Any, TypeGuard
 from eval import report_captions as captions
 from eval import report_tables as tables
 from eval.plots import Dots, Lines, Mark, Panel, Series
+from eval.report_refresh import CAPTION, REFRESH
 from eval.report_tables import Column, Figures, Form, Table, group, number, ranked, table
 from retrieval.readers import ReadError
 
@@ -190,6 +188,7 @@ _themes = _table_of("Themes that live", "Against planted truth", tables.THEMES, 
 _questions = _table_of("One question", "Strangers", tables.QUESTIONS, "asked", captions.ASKED)
 _representations = _table_of("Texts of users", "What each is worth", tables.REPRESENTATIONS, "text", captions.WRITTEN)
 _control = _table_of("What owners can do", "Places among the first k", tables.CONTROL, "edit")
+_refresh = _table_of("An update and a rebuild", "Cost and agreement", REFRESH, "way", CAPTION)
 
 
 def _recalls(channels: Mapping[str, Figures]) -> Sequence[Column]:
@@ -211,6 +210,7 @@ KINDS = {
     "themes": Kind("Themes: ", "systems", "system", _themes, lambda _: tables.THEMES),
     "representations": Kind("Texts: ", "systems", "text", _representations, lambda _: tables.REPRESENTATIONS),
     "questions": Kind("One question: ", "systems", "asked", _questions, lambda _: tables.QUESTIONS),
+    "refresh": Kind("Refresh: ", "systems", "way", _refresh, lambda _: REFRESH),
     "predictor": Kind("Profiles: ", "systems", "system", _predictor, lambda _: tables.PREDICTOR),
 }
 

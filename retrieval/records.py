@@ -36,6 +36,7 @@ class Horizon(StrEnum):
     LONG = "long"
     SHORT = "short"
     ONE_OFF = "one-off"
+    SHARED = "shared"
 
 
 class Source(StrEnum):
@@ -156,7 +157,8 @@ class Statement:
 class Theme:
     """A cluster of statements that keeps its id while it changes. `centroid` is a unit vector; `trend` is the change of
     importance over the last 30 days, in the unit of importance (decayed events). `horizon`: "long" for a theme, "short" for
-    what may still come to nothing, "one-off" for what came to nothing."""
+    what may still come to nothing, "one-off" for what came to nothing, "shared" for what seems to be somebody else's who uses
+    the account."""
 
     id: str
     user: str

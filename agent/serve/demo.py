@@ -226,4 +226,5 @@ def _view(service: Service, person: _Person) -> UserView:
     )
     wanted = {r.item for r in person.recommendations} | {e.item for e in events.values() if e.item is not None}
     steps = service.store.theme_events(profile.user)
-    return UserView(profile, steps, person.recommendations, service.store.items(wanted), events)
+    course = service.parts.profiler.course(profile, service.control.marks(profile).silent)
+    return UserView(profile, steps, person.recommendations, service.store.items(wanted), events, course)

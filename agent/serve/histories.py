@@ -43,7 +43,7 @@ class ChangeOut(Out):
     """One difference between two profiles."""
 
     kind: str = Field(
-        description="of a theme: new, split, lasting, faded, one-off, revived, merged, gone, renamed, rose, fell; of a "
+        description="of a theme: new, split, lasting, faded, one-off, shared, revived, merged, gone, renamed, rose, fell; of a "
         "statement: said, unsaid"
     )
     id: str = Field(description="theme id or statement id")

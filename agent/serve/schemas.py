@@ -96,8 +96,10 @@ class ThemeOut(Out):
     importance: float = Field(description="decayed number of events")
     trend: float = Field(description="change of importance over the last 30 days")
     origin: Origin = Field(description="who found the label")
-    active: bool = Field(description="false when it has faded or was a one-off")
-    horizon: Horizon = Field(description="a theme; what may still come to nothing; what came to nothing")
+    active: bool = Field(description="false when it has faded, was a one-off or is not the owner's")
+    horizon: Horizon = Field(
+        description="a theme; what may still come to nothing; what came to nothing; somebody else's who uses the account"
+    )
     note: str = Field("", description="why it counts as it does; empty for one that simply lives")
 
 

@@ -11,6 +11,7 @@ from retrieval.records import Profile, Question, Statement, Theme, ThemeEvent
 from retrieval.schema import profile_statements, profiles, questions, statements, theme_events, themes
 from retrieval.tables.database import ConflictError, Database, chunks, columns, row_of
 from retrieval.tables.meta import refuse_erased
+from retrieval.tables.withdrawal import refuse_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Profiles(Database):
         profile's statements must have been saved before. `profile.theme_events` are all steps in the lives of the themes
         that hold now: those not yet in the history are added with this version, and those in the history that are not
         among them are withdrawn. A look back (older than the newest profile) leaves the history alone. Raises ConflictError
-        if somebody saved a version or deleted one of the statements in between, ErasedError.
+        if somebody saved a version or deleted one of the statements, or an event that caused a step, in between, ErasedError.
         """
         with self._write() as conn:
             refuse_erased(conn, profile.user)
@@ -38,6 +39,7 @@ class Profiles(Database):
                 raise ConflictError(f"profile is at version {current}, not {expected_version}")
             _require_statements(conn, profile)
             saved = replace(profile, version=current + 1, theme_events=_fresh(conn, profile))
+            _require_causes(conn, saved)
             _insert(conn, saved)
             return _load(conn, saved.user, saved.version)
 
@@ -102,6 +104,12 @@ def _require_statements(conn: Connection, profile: Profile) -> None:
         wanted -= set(conn.execute(query).scalars())
     if wanted:
         raise ConflictError(f"statement {min(wanted)!r} is not in the store: never saved, or deleted meanwhile")
+
+
+def _require_causes(conn: Connection, profile: Profile) -> None:
+    """Steps are caused by events, or by what the user said."""
+    causes = {cause for step in profile.theme_events for cause in step.causes}
+    refuse_missing(conn, profile.user, causes - {s.id for s in profile.statements})
 
 
 def _insert(conn: Connection, profile: Profile) -> None:

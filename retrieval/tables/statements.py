@@ -11,14 +11,15 @@ from retrieval.records import Statement
 from retrieval.schema import segments, statements
 from retrieval.tables.database import Database, chunks, columns, row_of, upsert
 from retrieval.tables.meta import refuse_erased
+from retrieval.tables.withdrawal import refuse_missing
 
 _SELECT = select(*columns(statements, Statement))
 
 
 class Statements(Database):
-    def save_statements(self, written: Sequence[Statement]) -> None:
+    def save_statements(self, written: Sequence[Statement], *, grounded: bool = False) -> None:
         """Insert or replace by (user, id); a statement with a segment also answers for it in `statement_by_segment`.
-        Raises ErasedError."""
+        Raises ErasedError and, where they are to be `grounded`, ConflictError if evidence was deleted meanwhile."""
         answers = [
             {
                 "user": s.user,
@@ -33,6 +34,8 @@ class Statements(Database):
         ]
         with self._write() as conn:
             refuse_erased(conn, *(s.user for s in written))
+            for user in {s.user for s in written} if grounded else ():
+                refuse_missing(conn, user, {e for s in written if s.user == user for e in s.evidence})
             upsert(conn, statements, [row_of(statements, s) for s in written])
             upsert(conn, segments, answers)
 

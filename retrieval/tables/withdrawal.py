@@ -17,7 +17,7 @@ from retrieval.schema import (
     themes,
     vectors,
 )
-from retrieval.tables.database import Database, chunks
+from retrieval.tables.database import ConflictError, Database, chunks
 
 
 class Withdrawal(Database):
@@ -41,10 +41,25 @@ class Withdrawal(Database):
             return len(gone)
 
 
+def refuse_missing(conn: Connection, user: str, ids: Collection[str]) -> None:
+    """Raises ConflictError if one of the events is not in the store: work that was under way when it was deleted must not
+    bring it back."""
+    if missing := missing_events(conn, user, ids):
+        raise ConflictError(f"event {min(missing)!r} is not in the store: deleted meanwhile")
+
+
+def missing_events(conn: Connection, user: str, ids: Collection[str]) -> set[str]:
+    """Those of the ids that are no event of the user."""
+    left = set(ids)
+    for chunk in chunks(ids):
+        left -= set(conn.execute(select(events.c.id).where(events.c.user == user, events.c.id.in_(chunk))).scalars())
+    return left
+
+
 def _withdraw(conn: Connection, user: str, gone: set[str]) -> None:
     rows = conn.execute(select(statements.c.id, statements.c.evidence).where(statements.c.user == user)).all()
     leaning = {row.id for row in rows if not gone.isdisjoint(row.evidence)}
-    _unname(conn, user, leaning)
+    unname(conn, user, leaning)
     for chunk in chunks(leaning):
         for table, column in ((profile_statements, "statement"), (segments, "statement"), (statements, "id")):
             conn.execute(delete(table).where(table.c.user == user, table.c[column].in_(chunk)))
@@ -59,8 +74,9 @@ def _withdraw(conn: Connection, user: str, gone: set[str]) -> None:
     conn.execute(delete(vectors).where(vectors.c.owner == user))
 
 
-def _unname(conn: Connection, user: str, leaning: set[str]) -> None:
+def unname(conn: Connection, user: str, leaning: Collection[str]) -> None:
     """Take statements out of the themes of all versions, with the words that were made from them."""
+    leaning = set(leaning)
     for row in conn.execute(select(themes).where(themes.c.user == user)).all():
         if leaning.isdisjoint(row.statements):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent import plain
-from retrieval.records import EventKind, Item, Polarity
+from retrieval.records import EventKind, Item, Polarity, Theme
 from tests.fakes import act
 
 
@@ -58,6 +58,16 @@ def test_a_portrait_names_likes_and_dislikes_and_nothing_else() -> None:
     assert all(word in said for word in ("jazz", "bread", "gore"))
     assert "gore" not in plain.portrait(["Jazz"], [])
     assert "jazz" in plain.portrait(["Jazz", "A", "B", "C", "D", "E", "F"], [])
+
+
+def test_a_portrait_depends_on_what_leads_and_on_which_themes_it_may_name_in_any_order() -> None:
+    def themes(*names: str) -> list[Theme]:
+        return [Theme(n, "ann", n, "", Polarity.LIKE, (), "", ()) for n in names]
+
+    before = plain.portrayed(themes("A", "B", "C", "D", "E", "F"))
+    assert plain.portrayed(themes("A", "C", "B", "E", "D", "G")) == before
+    assert plain.portrayed(themes("B", "A", "C", "D", "E", "F")) != before
+    assert plain.portrayed(themes("A", "B", "C", "D", "F", "E")) != before
 
 
 def test_a_portrait_of_nobody_says_that_nothing_is_known() -> None:

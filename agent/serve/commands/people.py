@@ -115,8 +115,8 @@ def themes(
 ) -> None:
     """Show the themes of the stored profile.
 
-    With the statements in them. Themes grow from event to event and keep their ids; short-term ones and one-offs are told
-    apart. Writes nothing and needs no LLM.
+    With the statements in them. Themes grow from event to event and keep their ids; short-term ones, one-offs
+    and what seems to be somebody else's are told apart. Writes nothing and needs no LLM.
 
     \b
     Example: leitmotif themes ann --history

@@ -1,14 +1,15 @@
 """Themes over time as a picture: geometry only, so that the template draws it and escapes every word.
 
-    chart = draw(profile, events, steps, WIDE)
+    chart = draw(profile, course, steps, WIDE)
 
-Importance at a moment is the sum of exp(-decay * age in days) over a theme's evidence up to then, on a weekly grid; likes
-are stacked above the axis, dislikes below, oldest theme next to the axis. The same input gives the same bytes.
+Importance at a moment is that of the evolution of themes (retrieval/course.py), on a weekly grid; likes are stacked above the
+axis, dislikes below, oldest theme next to the axis. What has no course (muted, one-off, somebody else's) is not drawn. The
+same input gives the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from unicodedata import east_asian_width
@@ -16,10 +17,10 @@ from unicodedata import east_asian_width
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.records import Event, Polarity, Profile, Theme, ThemeEvent, ThemeEventKind
+from retrieval.course import Acts, Course
+from retrieval.records import Polarity, Profile, Theme, ThemeEvent, ThemeEventKind
 
 Floats = NDArray[np.float64]
-DECAY = 0.01  # per day, the default of the setting profile.decay_per_day
 MOST_POINTS = 160  # of the grid: years of history are drawn in wider steps than weeks
 WEEK = timedelta(days=7)
 
@@ -106,7 +107,7 @@ class _Stack:
     """A theme with its lower and upper edge in pixels on the grid `xs`."""
 
     theme: Theme
-    moments: tuple[datetime, ...]
+    acts: Acts
     xs: Floats
     low: Floats
     high: Floats
@@ -120,29 +121,23 @@ class _Stack:
         return np.maximum(self.low, self.high)
 
 
-def colours(profile: Profile, events: Mapping[str, Event]) -> dict[str, str]:
-    """Theme id -> colour, by age: a theme keeps its colour while others come and go in importance."""
+def colours(profile: Profile, course: Course) -> dict[str, str]:
+    """Theme id -> colour of those that are drawn, by age: a theme keeps its colour while others come and go in importance."""
     found: dict[str, str] = {}
     for says, palette in ((Polarity.LIKE, LIKES), (Polarity.DISLIKE, DISLIKES)):
-        for place, theme in enumerate(_by_age(profile, events, says)):
+        for place, theme in enumerate(_by_age(profile, course, says)):
             found[theme.id] = palette[place] if place < len(palette) else SURPLUS
     return found
 
 
-def draw(
-    profile: Profile, events: Mapping[str, Event], steps: Sequence[ThemeEvent], size: Size, decay: float = DECAY
-) -> Chart | None:
-    """The picture of a profile, or None where there is nothing to draw. `events`: the evidence by id."""
-    dated = {t.id: _moments(t, profile, events) for t in profile.themes}
-    first = min((m for moments in dated.values() for m in moments), default=None)
+def draw(profile: Profile, course: Course, steps: Sequence[ThemeEvent], size: Size) -> Chart | None:
+    """The picture of a profile, or None where there is nothing to draw. `steps`: the life of its themes."""
+    sides = [_by_age(profile, course, says) for says in (Polarity.LIKE, Polarity.DISLIKE)]
+    first = min((course.acts[t.id][0][0] for side in sides for t in side), default=None)
     if first is None:
         return None
     grid = _grid(first, profile.as_of)
-    sides = [
-        [(t, dated[t.id]) for t in _by_age(profile, events, says) if dated[t.id]]
-        for says in (Polarity.LIKE, Polarity.DISLIKE)
-    ]
-    heights = [[_importance(moments, grid, decay) for _, moments in side] for side in sides]
+    heights = [[course.importance(t.id, grid) for t in side] for side in sides]
     peaks = [float(np.sum(side, axis=0).max()) if side else 0.0 for side in heights]
     room = size.height - size.top - size.foot
     scale = room / max(sum(peaks), 1e-9)
@@ -151,26 +146,18 @@ def draw(
     stacks: list[_Stack] = []
     for sign, side, values in zip((-1, 1), sides, heights, strict=True):
         base = np.full(len(grid), axis)
-        for (theme, moments), value in zip(side, values, strict=True):
+        for theme, value in zip(side, values, strict=True):
             edge = base + sign * value * scale
-            stacks.append(_Stack(theme, moments, xs, base, edge))
+            stacks.append(_Stack(theme, course.acts[theme.id], xs, base, edge))
             base = edge
-    palette = colours(profile, events)
+    palette = colours(profile, course)
     bands = tuple(_band(stack, palette[stack.theme.id], steps, grid, size) for stack in stacks)
     return Chart(size, round(axis, 1), bands, tuple(_ticks(grid, size)), grid[0], grid[-1])
 
 
-def _moments(theme: Theme, profile: Profile, events: Mapping[str, Event]) -> tuple[datetime, ...]:
-    """When a theme was shown, each event once. What the user said of themselves counts from when they said it."""
-    own = [s for s in profile.statements if s.id in theme.statements]
-    shown = {e: events[e].at for s in own for e in s.evidence if e in events and events[e].at <= profile.as_of}
-    said = [s.first_at for s in own if not s.evidence]
-    return tuple(sorted([*shown.values(), *said]))
-
-
-def _by_age(profile: Profile, events: Mapping[str, Event], says: Polarity) -> list[Theme]:
-    own = [(t, _moments(t, profile, events)) for t in profile.themes if t.polarity is says]
-    return [t for t, m in sorted(own, key=lambda pair: (pair[1][0] if pair[1] else profile.as_of, pair[0].id))]
+def _by_age(profile: Profile, course: Course, says: Polarity) -> list[Theme]:
+    own = [t for t in profile.themes if t.polarity is says and t.id in course.acts]
+    return sorted(own, key=lambda theme: (course.acts[theme.id][0][0], theme.id))
 
 
 def _grid(first: datetime, end: datetime) -> list[datetime]:
@@ -181,24 +168,18 @@ def _grid(first: datetime, end: datetime) -> list[datetime]:
     return [end - step * back for back in range(count - 1, -1, -1)]
 
 
-def _importance(moments: Sequence[datetime], grid: Sequence[datetime], decay: float) -> Floats:
-    """(points,) importance at each moment of the grid."""
-    ages = np.array([[(at - moment).total_seconds() / 86400 for moment in moments] for at in grid])
-    value: Floats = np.where(ages >= 0, np.exp(-decay * np.clip(ages, 0, None)), 0.0).sum(axis=1)
-    return value
-
-
 def _band(stack: _Stack, colour: str, steps: Sequence[ThemeEvent], grid: Sequence[datetime], size: Size) -> Band:
     theme = stack.theme
     state = "" if theme.active else ", faded"
+    acts = "act" if len(stack.acts) == 1 else "acts"
     return Band(
         theme=theme.id,
         name=theme.label,
         polarity=theme.polarity,
         colour=colour,
         path=_outline(stack),
-        title=f"{theme.label}: {theme.polarity.value}, {len(stack.moments)} pieces of evidence since "
-        f"{_day(stack.moments[0])}, importance {theme.importance:.1f} now{state}",
+        title=f"{theme.label}: {theme.polarity.value}, {len(stack.acts)} {acts} since "
+        f"{_day(stack.acts[0][0])}, importance {theme.importance:.1f} now{state}",
         label=_label(stack, size),
         markers=tuple(_markers(stack, steps, grid)),
     )
@@ -248,17 +229,15 @@ def _text_width(text: str, font: float) -> float:
 
 
 def _markers(stack: _Stack, steps: Sequence[ThemeEvent], grid: Sequence[datetime]) -> list[Marker]:
-    """Birth where the evidence begins; growth is what the band shows anyway; the rest where it was noticed."""
-    silent = (ThemeEventKind.BORN, ThemeEventKind.GREW)
-    told = [(s.kind.value, s.at) for s in steps if s.theme == stack.theme.id and s.kind not in silent]
+    """The steps of the history, but for growth, which is what the band shows anyway."""
+    told = [(s.kind.value, s.at) for s in steps if s.theme == stack.theme.id and s.kind is not ThemeEventKind.GREW]
     span = (grid[-1] - grid[0]).total_seconds()
     found = []
-    for kind, at in [("born", stack.moments[0]), *told]:
+    for kind, at in told:
         if grid[0] <= at <= grid[-1]:
             x = float(stack.xs[0] + (stack.xs[-1] - stack.xs[0]) * ((at - grid[0]).total_seconds() / span))
             y = float(np.interp(x, stack.xs, (stack.low + stack.high) / 2))
-            verb = "first shown" if kind == "born" else kind
-            found.append(Marker(kind, round(x, 1), round(y, 1), f"{stack.theme.label}: {verb} {_day(at)}"))
+            found.append(Marker(kind, round(x, 1), round(y, 1), f"{stack.theme.label}: {kind} {_day(at)}"))
     return found
 
 

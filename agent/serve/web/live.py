@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from urllib.parse import quote
 
@@ -32,8 +33,9 @@ async def page(service: Service, user: str | None, now: datetime, tried: Tried |
     missing = {part for r in found for part in r.degraded}
     events = service.store.events_by_id(user, {e for s in profile.statements for e in s.evidence})
     ids = {e.item for e in events.values() if e.item} | {r.item for r in found}
-    view = UserView(profile, steps, found, service.store.items(ids), events)
     owned = service.control.owned(user, profile)
+    course = await asyncio.to_thread(service.parts.profiler.course, profile, owned.marks.silent)
+    view = UserView(profile, steps, found, service.store.items(ids), events, course)
     marks = {mark.target: mark.mark for mark in edits.owned(user, owned).marks}
     hand = Hand(user, marks, owned.questions, *(tried or (None, None)))
     people, notice = _people(service, user), _notice(missing)

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from agent.results import ColdStart
 from agent.serve.edits import EditIn, PreviewOut
 from agent.serve.web import view
+from retrieval.course import Course
 from retrieval.records import Event, Item, Profile, Question, Recommendation, ThemeEvent
 
 HERE = Path(__file__).parent / "templates"
@@ -26,13 +27,15 @@ HERE = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """A person: `theme_events` is the whole history; `items` and `events` hold the evidence and what is recommended."""
+    """A person: `theme_events` is the whole history; `items` and `events` hold the evidence and what is recommended; the
+    picture is drawn from `course`."""
 
     profile: Profile
     theme_events: Sequence[ThemeEvent]
     recommendations: Sequence[Recommendation]
     items: Mapping[str, Item]
     events: Mapping[str, Event]
+    course: Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Page:
 def render(page: Page) -> str:
     """The document. The same page gives the same bytes."""
     people = [
-        view.person(f"p{n}", u.profile, u.theme_events, u.recommendations, u.items, u.events)
+        view.person(f"p{n}", u.profile, u.theme_events, u.recommendations, u.items, u.events, u.course)
         for n, u in enumerate(page.users, start=1)
     ]
     return (
@@ -101,7 +104,7 @@ def _stranger(cold: ColdStartView | None) -> dict[str, object] | None:
     return {
         "text": cold.text,
         "ignored": cold.result.ignored,
-        "groups": view.groups("new", profile, cold.items, {}),
+        "groups": view.groups("new", profile, cold.items, {}, {}),
         "cards": view.cards("new", profile, cold.result.recommendations, cold.items, {}),
     }
 

@@ -9,12 +9,12 @@ from datetime import datetime
 from agent import plain
 from agent.changes import note
 from agent.serve.web.chart import NARROW, WIDE, Chart, colours, draw
+from agent.serve.web.words import WORDS_DEGRADED, WORDS_HORIZON, WORDS_ORIGIN, WORDS_PART
+from retrieval.course import Course
 from retrieval.records import (
     Event,
     EventKind,
-    Horizon,
     Item,
-    Origin,
     Polarity,
     Profile,
     Recommendation,
@@ -23,27 +23,6 @@ from retrieval.records import (
     ThemeEvent,
 )
 
-WORDS_ORIGIN = {
-    Origin.MODEL: "in the model’s words",
-    Origin.FALLBACK: "a plain sentence from the data",
-    Origin.USER: "in their own words",
-}
-WORDS_HORIZON = {Horizon.LONG: "lasting", Horizon.SHORT: "for a while", Horizon.ONE_OFF: "one-off"}
-WORDS_PART = {
-    "prior": "together",
-    "llm": "model",
-    "theme": "interest",
-    "query": "question",
-    "bm25": "words",
-    "popular": "popular",
-    "fresh": "new",
-    "dislike": "disliked",
-}
-WORDS_DEGRADED = {
-    "profile": "profile not brought up to date",
-    "rerank": "ranked without the model",
-    "explain": "explained without the model",
-}
 STEADY = 0.1  # a change under this share of the importance is none
 
 
@@ -145,9 +124,11 @@ def person(
     found: Sequence[Recommendation],
     items: Mapping[str, Item],
     events: Mapping[str, Event],
+    course: Course,
 ) -> Person:
     """A profile and what it led to; `events` and `items` hold the evidence, `items` the recommended ones too."""
-    charts = (draw(profile, events, steps, size) for size in (WIDE, NARROW))
+    charts = (draw(profile, course, steps, size) for size in (WIDE, NARROW))
+    palette = colours(profile, course)
     names = {t.id: t.label for t in profile.themes}
     return Person(
         anchor=anchor,
@@ -157,23 +138,25 @@ def person(
         portrait_origin=WORDS_ORIGIN[profile.portrait_origin],
         events_seen=profile.events_seen,
         charts=tuple(c for c in charts if c is not None),
-        summary=_summary(profile),
-        groups=groups(anchor, profile, items, events),
-        cards=cards(anchor, profile, found, items, events),
+        summary=_summary([t for t in profile.themes if t.id in palette]),
+        groups=groups(anchor, profile, items, events, palette),
+        cards=cards(anchor, profile, found, items, palette),
         steps=tuple(_step(s, names) for s in sorted(steps, key=lambda s: (s.at, s.theme, s.kind))),
     )
 
 
-def groups(anchor: str, profile: Profile, items: Mapping[str, Item], events: Mapping[str, Event]) -> tuple[Group, ...]:
-    """Themes with their statements, those that are liked first; what is in no theme comes last."""
+def groups(
+    anchor: str, profile: Profile, items: Mapping[str, Item], events: Mapping[str, Event], palette: Mapping[str, str]
+) -> tuple[Group, ...]:
+    """Themes with their statements, those that are liked first; what is in no theme comes last. `palette`: by theme id."""
     said = {s.id: _said(f"{anchor}-s{n}", s, items, events) for n, s in enumerate(profile.statements)}
-    palette, known = colours(profile, events), {s.id: s for s in profile.statements}
+    known = {s.id: s for s in profile.statements}
     found = [
         Group(
             anchor=f"{anchor}-t{n}",
             target=theme.id,
             label=theme.label,
-            colour=palette[theme.id],
+            colour=palette.get(theme.id),
             polarity=theme.polarity,
             notes=(note(theme, known) or _trend(theme), f"weight {theme.importance:.1f}"),
             active=theme.active,
@@ -194,12 +177,11 @@ def cards(
     profile: Profile,
     found: Sequence[Recommendation],
     items: Mapping[str, Item],
-    events: Mapping[str, Event],
+    palette: Mapping[str, str],
 ) -> tuple[Card, ...]:
     """Recommendations in their order."""
     places = {s.id: Cite(f"{anchor}-s{n}", s.text) for n, s in enumerate(profile.statements)}
     names = {t.id: t.label for t in profile.themes}
-    palette = colours(profile, events)
     largest = _largest(found)
     return tuple(
         Card(
@@ -268,11 +250,11 @@ def _step(step: ThemeEvent, names: Mapping[str, str]) -> Step:
     return Step(step.at, names.get(step.theme) or "a theme that is gone", f"{step.kind.value}{origin}{detail}")
 
 
-def _summary(profile: Profile) -> str:
+def _summary(themes: Sequence[Theme]) -> str:
     """The picture in words, for those who do not see it."""
-    if not profile.themes:
+    if not themes:
         return "No themes yet."
-    said = [f"{t.label} ({t.polarity.value}, {_trend(t)}, weight {t.importance:.1f})" for t in profile.themes]
+    said = [f"{t.label} ({t.polarity.value}, {_trend(t)}, weight {t.importance:.1f})" for t in themes]
     return f"Weight of each theme over time. On the last day: {'; '.join(said)}."
 
 

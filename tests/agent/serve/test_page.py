@@ -16,6 +16,8 @@ import pytest
 from agent.results import ColdStart
 from agent.serve.web import chart, page, view
 from agent.serve.web.page import ColdStartView, Link, Page, UserView, render
+from retrieval.course import Course, course
+from retrieval.evolution import State
 from retrieval.records import (
     Citation,
     Event,
@@ -88,7 +90,11 @@ def person(text: str = "Likes jazz", title: str = "Blue Interval", url: str | No
     )  # fmt: skip
     items = {i: Item(i, title, url=url, categories=(text, "crime"), tags=("night",)) for i in ("i-1", "i-2")}
     profile = Profile(text, NOW, 2, said, themes, text, events_seen=11)
-    return UserView(profile, steps, (found,), items, {e.id: e for e in events})
+    acts = {
+        t.id: tuple(sorted((e.at, 1.0) for s in said if s.id in t.statements for e in events if e.id in s.evidence))
+        for t in themes
+    }
+    return UserView(profile, steps, (found,), items, {e.id: e for e in events}, Course(acts))
 
 
 @dataclass
@@ -249,7 +255,7 @@ def test_pages_of_nobody() -> None:
 
 
 def test_a_person_without_a_past() -> None:
-    nobody = UserView(Profile("new", NOW, 0), (), (), {}, {})
+    nobody = UserView(Profile("new", NOW, 0), (), (), {}, {}, Course())
     html = render(Page("x", NOW, users=(nobody,)))
     assert "<svg" not in html
     assert "too little evidence" in html
@@ -260,9 +266,11 @@ def test_a_person_with_one_event() -> None:
     profile = Profile(
         "one", NOW, 1, (statement(1, Polarity.LIKE, ("e-1",)),), (theme(1, ("s-1",)),), "Likes jazz.", events_seen=1
     )
-    html = render(Page("x", NOW, users=(UserView(profile, (), (), {}, {"e-1": event(1, 0)}),)))
+    html = render(
+        Page("x", NOW, users=(UserView(profile, (), (), {}, {"e-1": event(1, 0)}, Course({"t-1": ((NOW, 1.0),)})),))
+    )
     assert "from 1 event<" in html
-    assert "1 piece of evidence" in html
+    assert "1 act since" in html
     assert "something that has left the catalogue" in html
     assert "NaN" not in html
 
@@ -272,7 +280,7 @@ def test_a_person_with_one_event() -> None:
 
 def drawn(size: chart.Size = chart.WIDE) -> chart.Chart:
     one = person()
-    found = chart.draw(one.profile, one.events, one.theme_events, size)
+    found = chart.draw(one.profile, one.course, one.theme_events, size)
     assert found is not None
     return found
 
@@ -304,7 +312,7 @@ def test_likes_are_above_the_axis_and_dislikes_below() -> None:
 def test_heights_are_the_decayed_evidence() -> None:
     """One theme, one event a hundred days ago: at the end e^-1 of its height at the start."""
     profile = Profile("one", NOW, 1, (statement(1, Polarity.LIKE, ("e-1",)),), (theme(1, ("s-1",)),))
-    found = chart.draw(profile, {"e-1": event(1, 98)}, (), chart.WIDE)
+    found = chart.draw(profile, Course({"t-1": ((NOW - timedelta(days=98), 1.0),)}), (), chart.WIDE)
     assert found is not None
     top = numbers(found.bands[0].path.partition("L")[0])[1::2]
     heights = [found.axis - y for y in top]
@@ -315,12 +323,12 @@ def test_markers_tell_birth_merge_and_fade() -> None:
     found = drawn()
     assert set(found.kinds) == {"born", "merged", "faded"}
     born = next(m for b in found.bands if b.theme == "t-1" for m in b.markers if m.kind == "born")
-    assert "5 May 2026" in born.title  # the oldest evidence, not the day somebody looked
+    assert "4 Jul 2026" in born.title  # as the history says
 
 
 def test_names_that_do_not_fit_go_to_the_legend() -> None:
     one = person(text="A very long name of a theme that no band of a narrow picture can ever hold")
-    found = chart.draw(one.profile, one.events, (), chart.NARROW)
+    found = chart.draw(one.profile, one.course, (), chart.NARROW)
     assert found is not None
     assert "t-1" in {band.theme for band in found.legend}
     inside = drawn()
@@ -331,7 +339,8 @@ def test_names_that_do_not_fit_go_to_the_legend() -> None:
 
 def test_years_of_history_stay_small() -> None:
     profile = Profile("old", NOW, 1, (statement(1, Polarity.LIKE, ("e-1", "e-2")),), (theme(1, ("s-1",)),))
-    found = chart.draw(profile, {"e-1": event(1, 9000), "e-2": event(2, 3)}, (), chart.WIDE)
+    acts = tuple((NOW - timedelta(days=days), 1.0) for days in (9000, 3))
+    found = chart.draw(profile, Course({"t-1": acts}), (), chart.WIDE)
     assert found is not None
     assert len(found.bands[0].path) < 30_000
     assert 3 < len(found.ticks) < 20
@@ -340,16 +349,28 @@ def test_years_of_history_stay_small() -> None:
 
 def test_a_theme_keeps_its_colour_when_its_importance_changes() -> None:
     one = person()
-    before = chart.colours(one.profile, one.events)
+    before = chart.colours(one.profile, one.course)
     stronger = tuple(replace(t, importance=50.0) if t.id == "t-2" else t for t in reversed(one.profile.themes))
-    assert chart.colours(replace(one.profile, themes=stronger), one.events) == before
+    assert chart.colours(replace(one.profile, themes=stronger), one.course) == before
     assert len(set(before.values())) == 3
+
+
+def test_what_has_no_course_is_not_drawn() -> None:
+    one = person()
+    left = Course({i: acts for i, acts in one.course.acts.items() if i != "t-1"})
+    found = chart.draw(one.profile, left, one.theme_events, chart.WIDE)
+    assert found is not None
+    assert {band.theme for band in found.bands} == {"t-2", "t-3"}
+    seen = view.person("p1", one.profile, one.theme_events, (), one.items, one.events, left)
+    assert next(g for g in seen.groups if g.target == "t-1").colour is None
+    assert "Gore" in seen.summary
+    assert "Likes jazz" not in seen.summary
 
 
 def test_what_the_user_said_counts_without_events() -> None:
     said = replace(statement(1, Polarity.LIKE, ()), source=Source.ASSERTED, origin=Origin.USER)
     profile = Profile("new", NOW, 0, (said,), (theme(1, ("s-1",)),))
-    assert chart.draw(profile, {}, (), chart.WIDE) is not None
-    (group,) = view.groups("p1", profile, {}, {})
+    assert chart.draw(profile, course(State.empty("new"), profile, (), 0.01), (), chart.WIDE) is not None
+    (group,) = view.groups("p1", profile, {}, {}, {})
     assert group.statements[0].acts == ()
     assert "in their own words" in group.statements[0].notes
