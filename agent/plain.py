@@ -66,6 +66,12 @@ def statement(polarity: Polarity, words: str) -> str:
     return f"{VERBS[polarity]} {lower(words)}"
 
 
+def words_of(text: str) -> str:
+    """What a statement likes or dislikes, without the verb; nothing of one that tells something else."""
+    verb = next((v for v in VERBS.values() if text.startswith(f"{v} ")), None)
+    return text.removeprefix(f"{verb} ") if verb else ""
+
+
 def told(words: str) -> str:
     """A statement of what the user says that they are, quoted: "Says “I'm Muslim”"."""
     return f"{_SAYS}{words}”"

@@ -6,17 +6,23 @@ title alone explains is left in: part of it is how well known the item is, and t
 per token (pointwise mutual information).
 
 Untuned models of this size rank at random when they generate an order, and well above it by likelihood
-(docs/decisions/0007). Each candidate is scored by itself, so there is no position to be biased by and no other item's text
-to be commanded by; how far an item may rise on this score alone is bounded by `retrieval.fusion.bounded`.
+(docs/decisions/0007). The tuned one is asked whether an item fits what the profile says: score = log P(yes) - log P(no), one
+token (fits@1). It is told the item's features, too, so it needs no list of titles.
+
+Each candidate is scored by itself, so there is no position to be biased by and no other item's text to be commanded by; how
+far an item may rise on this score alone is bounded by `retrieval.fusion.bounded`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
-from agent import plain
+from agent import guard, plain
 from agent.llm import LLM
+from agent.notes import item_line
 from prompts import library
+from retrieval.features import features, kind
 from retrieval.records import Item, Polarity, Profile
 from retrieval.store import Store, content_hash
 from retrieval.trust import spoken
@@ -25,6 +31,8 @@ TITLE_CHARS = 80  # a longer title is cut: the score is per token, and a sentenc
 TAKEN = 30  # titles in the list; with 5 it ranks worse (prompts/CHANGELOG.md)
 TAKEN_BYTES = 3000  # a token is a byte at least, so list and title fit into 4096 tokens in whatever script they are
 LIKES = 3
+FITTED, FITTED_AGAINST = 4, 1  # tastes that fits@1 is told, as in its training (agent/tuning/pairs.py)
+FITS = (" yes", " no")
 RECENT = 4
 
 
@@ -42,6 +50,10 @@ class Reranker:
 
         `recent` are liked items, latest first. Raises LLMUnavailableError or LLMUnsupportedError.
         """
+        likes, dislikes = tastes(profile)
+        if self._llm.settings.tuned and likes and not query:
+            told = await fits(self._llm, likes, dislikes, candidates, profile.user)
+            return {item.id: score for item, score in zip(candidates, told, strict=True)}
         if query or not recent:
             return await self._informed(profile, recent, candidates, query)
         found = await next_titles(self._llm, taken(recent[::-1]), candidates, profile.user)
@@ -73,6 +85,33 @@ class Reranker:
         made = {hashes[item.id]: score for item, score in zip(missing, fresh, strict=True)}
         self._store.put_neutral_scores(model, prompt.ref, made)
         return {item_id: (known | made)[key] for item_id, key in hashes.items()}
+
+
+def tastes(profile: Profile) -> tuple[list[str], list[str]]:
+    """What the strongest active themes of a profile say is liked and disliked: the words of their statements."""
+    words = {s.id: plain.words_of(s.text) for s in profile.statements}
+    active = [t for t in profile.themes if t.active]
+    likes, dislikes = (
+        [words.get(t.medoid) or plain.lower(t.label) for t in active if t.polarity is side] for side in Polarity
+    )
+    return likes[:FITTED], dislikes[:FITTED_AGAINST]
+
+
+async def fits(
+    llm: LLM, likes: Sequence[str], dislikes: Sequence[str], candidates: Sequence[Item], user: str = ""
+) -> list[float]:
+    """log P(yes) - log P(no) (nats) to whether each item fits. For the tuned model; features are shown as far as they may be
+    said."""
+    prompt = library.load("fits", tuned=True)
+    told = {"likes": "; ".join(likes), "dislikes": "; ".join(dislikes) or "none"}
+
+    async def one(item: Item) -> float:
+        own = [f for f in features(item) if guard.fit_to_say(f)]
+        text = prompt.text(**told, item=item_line(kind(item) or "item", short(item), own))
+        yes, no = await llm.choices(text, FITS, ref=prompt.ref, user=user or None)
+        return yes - no
+
+    return list(await asyncio.gather(*map(one, candidates)))
 
 
 async def next_titles(llm: LLM, listed: str, candidates: Sequence[Item], user: str = "") -> list[float]:

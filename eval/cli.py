@@ -69,6 +69,7 @@ def rank(
              leitmotif eval rank Games.test.inter --candidates Games.random --json
     """
     from eval.rank import SYSTEMS, Request, Run
+    from eval.written import written
     from retrieval.fusion import SHIPPED
 
     session = Session(ctx, as_json, home)
@@ -78,7 +79,9 @@ def rank(
     request = Request(path, candidates, protocol, users, seed, chosen, llm_users, *rest)
     shop = _workshop(session)
     with telling() as tell:
-        document = asyncio.run(Run(request, shop.embedder, shop.llm, shop.folder, shop.now, tell).document())
+        profiles = partial(written, shop, tell=tell) if shop.llm.settings.tuned else None
+        run = Run(request, shop.embedder, shop.llm, shop.folder, shop.now, tell, profiles)
+        document = asyncio.run(run.document())
     publish(session, document, out)
 
 

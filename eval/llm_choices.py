@@ -13,13 +13,11 @@ from scipy.stats import rankdata
 
 from agent.errors import UsageError
 from agent.llm import LLM
-from agent.notes import item_line
-from agent.rerank import short, taken
+from agent.rerank import fits, short, taken
 from eval.candidates import generator
 from eval.cases import Ranking
 from prompts import library
 from prompts.outputs import Label
-from retrieval.features import features, kind
 from retrieval.records import Item
 
 LETTERS: tuple[str, ...] = get_args(Label)
@@ -53,27 +51,22 @@ class YesNo:
         return Ranking(tuple(await asyncio.gather(*map(one, shown.candidates))))
 
 
+Tastes = tuple[tuple[str, ...], tuple[str, ...]]  # likes, dislikes
+
+
 @dataclass(frozen=True)
 class Fits:
-    """The same of whether an item fits a profile, as the tuned model has learnt to say: the labels of its themes, and the item
-    with its features. Of users without labels the model says the same of every item."""
+    """The same of whether an item fits a profile, as the tuned model has learnt to say: what it likes and dislikes, and the
+    item with its features. Of users of whom no like is known the model says the same of every item."""
 
-    labels: Mapping[str, tuple[str, ...]]
+    known: Mapping[str, Tastes]
     prompts = ("fits",)
 
     async def rank(self, llm: LLM, shown: Shown) -> Ranking:
-        prompt = library.load("fits", tuned=True)
-        likes = "; ".join(label.lower() for label in self.labels.get(shown.user, ()))
+        likes, dislikes = self.known.get(shown.user, ((), ()))
         if not likes:
             return Ranking((0.0,) * len(shown.candidates))
-
-        async def one(item: Item) -> float:
-            line = item_line(kind(item) or "item", short(item), features(item))
-            text = prompt.text(likes=likes, dislikes="none", item=line)
-            yes, no = await llm.choices(text, (" yes", " no"), ref=prompt.ref, user=shown.user)
-            return yes - no
-
-        return Ranking(tuple(await asyncio.gather(*map(one, shown.candidates))))
+        return Ranking(tuple(await fits(llm, likes, dislikes, shown.candidates, shown.user)))
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from typing import Protocol
 
 from agent.errors import LLMOutputError, UsageError
 from agent.llm import LLM
-from agent.rerank import TAKEN, next_titles, taken, titles
+from agent.rerank import TAKEN, next_titles, taken, tastes, titles
 from eval.cases import Dataset, Question, Ranking, System
-from eval.llm_choices import LETTERS, Fits, Letters, Shown, YesNo, options
+from eval.llm_choices import LETTERS, Fits, Letters, Shown, Tastes, YesNo, options
 from prompts import library
-from retrieval.records import Item
+from retrieval.records import Item, Polarity, Profile
 from retrieval.store import LLMCall
 
 VARIANTS = (
@@ -89,27 +89,37 @@ class LLMSystem:
         return replace(found, invalid=found.invalid + meter.invalid, llm_calls=meter.calls, llm_tokens=meter.tokens)
 
 
-def make(name: str, dataset: Dataset, llm: LLM, seed: int, themes: Mapping[str, Sequence[str]] | None = None) -> System:
-    """The variant of this name. `themes` are the labels of each user's themes, strongest first, written from training data
-    alone; only llm_themes and llm_fits read them. Raises UsageError for a name that is not in VARIANTS."""
-    return LLMSystem(name, _way(name, seed, themes or {}), dataset.items, llm)
+def make(name: str, dataset: Dataset, llm: LLM, seed: int, profiles: Mapping[str, Profile] | None = None) -> System:
+    """The variant of this name. `profiles` by user, written from training data alone; only llm_themes and llm_fits read
+    them. Raises UsageError for a name that is not in VARIANTS."""
+    return LLMSystem(name, _way(name, seed, profiles or {}), dataset.items, llm)
 
 
-def _way(name: str, seed: int, themes: Mapping[str, Sequence[str]]) -> Way:
+def _way(name: str, seed: int, profiles: Mapping[str, Profile]) -> Way:
     made: Mapping[str, Callable[[], Way]] = {
         "llm": Next,
         "llm_short": lambda: Next(SHORT),
         "llm_pmi": Informed,
         "llm_letters": lambda: Letters(seed),
         "llm_yesno": YesNo,
-        "llm_fits": lambda: Fits({user: tuple(labels) for user, labels in themes.items()}),
+        "llm_fits": lambda: Fits({user: _tastes(profile) for user, profile in profiles.items()}),
         "llm_generated": Generated,
-        "llm_themes": lambda: Themes({user: tuple(labels[:LIKES]) for user, labels in themes.items()}),
+        "llm_themes": lambda: Themes({user: _labels(profile) for user, profile in profiles.items()}),
         "llm_fame": Fame,
     }
     if name not in made:
         raise UsageError(f"no way to rank with an LLM is called {name!r}", hint=f"choose among {', '.join(VARIANTS)}")
     return made[name]()
+
+
+def _labels(profile: Profile) -> tuple[str, ...]:
+    """Of the strongest themes that are liked."""
+    return tuple(t.label for t in profile.themes if t.active and t.polarity is Polarity.LIKE)[:LIKES]
+
+
+def _tastes(profile: Profile) -> Tastes:
+    likes, dislikes = tastes(profile)
+    return tuple(likes), tuple(dislikes)
 
 
 # --- one candidate at a time ------------------------------------------------------------------------------------------

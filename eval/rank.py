@@ -5,7 +5,7 @@ dataset -> cut -> questions -> counts, vectors -> weights on other users -> the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -25,6 +25,7 @@ from eval.systems import ZERO_SHOT, Fused, Recorded, Retrieved, WithLLM
 from retrieval.embed import Embedder
 from retrieval.fusion import FED_BY_OTHERS, SHIPPED, FusionWeights, load_weights
 from retrieval.readers import ColumnMap
+from retrieval.records import Profile
 from retrieval.signals import CHANNELS
 
 PROTOCOLS = ("uniform", "popularity", "everything")
@@ -63,7 +64,8 @@ class Request:
 
 @dataclass
 class Run:
-    """One run under way. `folder` keeps answers and vectors; equal work is not done twice."""
+    """One run under way. `folder` keeps answers and vectors; equal work is not done twice. `profiles` writes those of a
+    data set's tested users, where the LLM is to be told them, as the tuned one is in the product."""
 
     request: Request
     embedder: Embedder
@@ -71,7 +73,9 @@ class Run:
     folder: Path
     now: datetime
     tell: Tell
+    profiles: Callable[[Dataset], Awaitable[Mapping[str, Profile]]] | None = None
     notes: list[str] = field(default_factory=list)
+    _known: Mapping[str, Profile] = field(default_factory=dict, init=False)
 
     async def document(self) -> dict[str, Any]:
         """The published figures (DESIGN: `eval rank`), with notes on what was learnt and what was left out."""
@@ -186,12 +190,18 @@ class Run:
                 "The LLM was not asked: a title at a time, a whole catalogue takes it hours for one user."
             )
             return None
+        if self.profiles:
+            heard = {question.case.user for question in self._sample}
+            cases = tuple(case for case in self.dataset.cases if case.user in heard)
+            self._known = await self.profiles(replace(self.dataset, cases=cases))
         rows = await self._asked_llm(self._sample)
         return Recorded("llm", self._own_llm.key, {row.question: row for row in rows}) if rows else None
 
     @cached_property
     def _own_llm(self) -> System:
-        return llm_systems.make("llm", self.dataset, self.llm, self.request.seed)
+        """As the product asks: whether an item fits the profile, where there are profiles, else the next title."""
+        way = "llm_fits" if self._known else "llm"
+        return llm_systems.make(way, self.dataset, self.llm, self.request.seed, self._known)
 
     async def _asked_llm(self, questions: Sequence[Question]) -> list[runner.Row]:
         """The LLM's answers; none, and a note, where it cannot be reached or goes away. All others are still ranked."""
@@ -202,6 +212,9 @@ class Run:
             return []
 
     async def _verdict(self, weights: Sequence[FusionWeights]) -> gain.Verdict | None:
+        if self._known:
+            self.notes.append("No share was learnt for the LLM in `full`: profiles know what came after the lessons.")
+            return None
         rng = candidates.generator(self.request.seed, "", "llm pilot")
         places = rng.permutation(len(self.lessons.questions))[: self.request.llm_users]
         pilot = self.lessons.rows(places)

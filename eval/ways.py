@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,8 @@ from eval.cases import Dataset
 from eval.llm_systems import VARIANTS, make
 from eval.workshop import Workshop
 from eval.written import written
-from retrieval.records import Polarity
 
 NEEDS_PROFILES = {"llm_themes", "llm_fits"}
-LABELS = 3  # themes of a profile that are named
 
 
 @dataclass
@@ -36,10 +34,10 @@ class Ways:
             raise UsageError(f"unknown variant {unknown[0]!r}", hint=f"choose among {', '.join(VARIANTS)}")
         drawn = uniform(self.dataset, self.seed)
         asked = results.prepare(self.dataset, drawn.questions)
-        themes = await self._themes() if NEEDS_PROFILES & set(wanted) else {}
+        profiles = await written(self.shop, self.dataset, self.tell) if NEEDS_PROFILES & set(wanted) else {}
         found = {}
         for name in wanted:
-            system = make(name, self.dataset, self.shop.llm, self.seed, themes)
+            system = make(name, self.dataset, self.shop.llm, self.seed, profiles)
             rows = await runner.run(
                 [system], drawn.questions, self.shop.folder, data=self.dataset.digest, progress=self.tell
             )
@@ -61,12 +59,4 @@ class Ways:
             "users": len(drawn.questions),
             "model": self.shop.llm.settings.model,
             "variants": results.to_json(found),
-        }
-
-    async def _themes(self) -> Mapping[str, Sequence[str]]:
-        """User -> the labels of the strongest liked themes, from a profile of what came before the target."""
-        profiles = await written(self.shop, self.dataset, self.tell)
-        return {
-            user: [t.label for t in profile.themes if t.active and t.polarity is Polarity.LIKE][:LABELS]
-            for user, profile in profiles.items()
         }

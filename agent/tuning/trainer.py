@@ -39,7 +39,8 @@ class AnswerTrainer(Trainer):
 
 class PreferenceTrainer(AnswerTrainer):
     """Batches alternate an answer that was chosen and one to the same input that was refused. The loss wants the chosen one
-    likelier, per token (SimPO, arXiv 2405.14734), and keeps it likely (the second term of CPO, arXiv 2401.08417)."""
+    likelier, per token from where the two part (SimPO, arXiv 2405.14734, but for the beginning that they share), and keeps it
+    likely (the second term of CPO, arXiv 2401.08417)."""
 
     beta: float = 0.0
     margin: float = 0.0
@@ -59,12 +60,29 @@ class PreferenceTrainer(AnswerTrainer):
         loss = torch.nn.functional.cross_entropy(
             inner.lm_head(states).float(), labels, ignore_index=IGNORED, reduction="none"
         )
-        told = inputs["labels"][:, 1:] != IGNORED
-        rows = told.nonzero()[:, 0]
-        mean = torch.zeros(len(told)).to(loss).index_add(0, rows, loss[: len(rows)]) / told.sum(dim=1)
-        chosen, refused = mean[0::2], mean[1::2]
+        labels = inputs["labels"][:, 1:]
+        told = labels != IGNORED
+        losses = torch.zeros(told.shape).to(loss).masked_scatter(told, loss[: int(told.sum())])
+        parted = apart(labels) & told
+        chosen, refused = _mean(losses, parted)[0::2], _mean(losses, parted)[1::2]
         wanted = -torch.nn.functional.logsigmoid(self.beta * (refused - chosen) - self.margin)
-        return (wanted + chosen).mean()
+        kept = (
+            losses[0::2].sum() / told[0::2].sum()
+        )  # a token of null counts no more than one of a sentence, as in the first stage
+        return wanted.mean() + kept
+
+
+def apart(labels: torch.Tensor) -> torch.Tensor:
+    """Where the two rows of a pair differ, and after: (rows, tokens). What both begin with says nothing about which is better,
+    but in a mean over tokens it would: the shorter of the two gives it more weight. So a model unlearns (or learns) to say
+    nothing, because the answers that were chosen are shorter (or longer) than those that were refused."""
+    same = (labels[0::2] == labels[1::2]).long().cumprod(dim=1).bool()
+    return ~same.repeat_interleave(2, dim=0)
+
+
+def _mean(values: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+    """The mean of each row over the places that count."""
+    return (values * of).sum(dim=1) / of.sum(dim=1).clamp(min=1)
 
 
 class _Teller(TrainerCallback):

@@ -14,6 +14,7 @@ import pytest
 from agent.errors import LLMUnavailableError, UsageError
 from eval import gain
 from eval.candidates import uniform, validation
+from eval.cases import Dataset
 from eval.dataset import load
 from eval.fitted import FOLDS, collect, fit, fold
 from eval.material import Material, embedded
@@ -22,6 +23,8 @@ from eval.runner import Row, source
 from eval.systems import ZERO_SHOT, Fused
 from retrieval.embed import HashEmbedder
 from retrieval.fusion import load_weights
+from retrieval.records import Polarity, Profile, Theme
+from tests.eval.test_llm_systems import Choosing
 from tests.fakes import FakeLLM
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -158,6 +161,30 @@ def test_an_llm_gets_a_weight_only_where_it_helps(tmp_path: Path, knows: bool, e
     assert verdict.earned is earned
     assert all(w.llm > 0 for w in verdict.applied(weights)) is earned
     assert ("does not earn" in verdict.told()) is not earned
+
+
+def test_a_tuned_model_is_asked_whether_items_fit_profiles_of_the_sample_alone(tmp_path: Path) -> None:
+    """As the product asks it. Profiles were written before the target, but after the lessons: so they teach no weight."""
+    told: list[int] = []
+
+    async def profiles(dataset: Dataset) -> dict[str, Profile]:
+        told.append(len(dataset.cases))
+        liked = {case.user: KINDS[int(case.user[1:]) % GROUPS] for case in dataset.cases}
+        return {
+            user: Profile(user, NOW, 1, themes=(Theme(user, user, kind, "", Polarity.LIKE, (), "", (1.0,)),))
+            for user, kind in liked.items()
+        }
+
+    def likely(prompt: str, option: str) -> float:
+        likes, item = prompt.split("\n")[0], prompt.split("\n")[2]
+        return -0.1 if (option == " yes") is (likes.removeprefix("likes: ") in item) else -3.0
+
+    request = Request(write(tmp_path / "data"), systems=("llm", "full"), llm_users=10)
+    asked = Run(request, HashEmbedder(), Choosing(likely), tmp_path / "kept", NOW, lambda *_: None, profiles)
+    found = asyncio.run(asked.document())
+    assert told == [10]
+    assert found["systems"]["llm"]["ndcg@10"] > 70  # several of a kind fit; at random it is 20
+    assert any("profiles know what came after the lessons" in note for note in found["notes"])
 
 
 def test_a_crashed_answer_of_the_llm_is_left_out_of_the_verdict(tmp_path: Path) -> None:

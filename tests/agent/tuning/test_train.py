@@ -17,7 +17,7 @@ from agent.tuning.batches import ANSWERS, IGNORED, STEP, Encoded, answers, colla
 from agent.tuning.examples import Lessons, Preference, StatementExample, load
 from agent.tuning.settings import CONFIG, TuneConfig
 from agent.tuning.train import train
-from agent.tuning.trainer import _bucketed
+from agent.tuning.trainer import _bucketed, apart
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 TRAINED = [e.model_copy(update={"split": "train"}) for e in load()[:24]]
@@ -116,6 +116,13 @@ def test_chosen_answers_become_likelier_than_refused_ones(base: Path, tmp_path: 
     assert steps == list(range(1, figures.steps + 1))
     assert rows[-1]["loss"] < next(row["loss"] for row in rows if row["step"] == 4)
     assert not list(tmp_path.glob("checkpoints*"))
+
+
+def test_what_two_answers_begin_with_does_not_say_which_is_better() -> None:
+    """Else the shorter one would count it for more, and whether to say anything at all is where all answers begin."""
+    chosen, refused = [IGNORED, 5, 6, 7, IGNORED], [IGNORED, 5, 8, 9, 10]
+    parted = apart(torch.tensor([chosen, refused]))
+    assert parted.tolist() == [[False, False, True, True, True]] * 2
 
 
 def test_a_batch_keeps_the_two_answers_of_a_pair_side_by_side() -> None:
