@@ -26,7 +26,7 @@ from eval.streams import films, planted, sentences
 from eval.streams.files import load
 from eval.streams.lives import Words, live, told
 from eval.streams.streams import KINDS, Stream
-from eval.theme_metrics import Measured, Shot, delays, measure
+from eval.theme_metrics import Measured, Noticed, Shot, delays, measure
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
 from retrieval.records import ThemeEvent
 from retrieval.store import Store
@@ -189,6 +189,7 @@ def figures(found: Sequence[Measured], seed: int) -> dict[str, Any]:
         "id_stability_step": _share(m.steps for m in found),
         "label_stability": _share(m.relabelled for m in found),
         "delay_median": _median(list(delays(noticed))),
+        "own_delay_median": _own_median(noticed),
         "changes": len(noticed),
         "missed": sum(one.delay is None for one in noticed),
         "false_alarms_per_200": 200 * sum(alarms.values()) / points if noticed else math.nan,
@@ -197,7 +198,7 @@ def figures(found: Sequence[Measured], seed: int) -> dict[str, Any]:
                 "changes": len(own),
                 "missed": sum(one.delay is None for one in own),
                 "delay_median": _median(list(delays(own))),
-                "own_delay_median": _median([math.inf if one.own is None else one.own for one in own]),
+                "own_delay_median": _own_median(own),
                 "days_median": _median([math.inf if one.days is None else one.days for one in own]),
                 "false_alarms": alarms[kind],
             }
@@ -205,6 +206,11 @@ def figures(found: Sequence[Measured], seed: int) -> dict[str, Any]:
             for own in [[one for one in noticed if one.change.kind is kind]]
         },
     }
+
+
+def _own_median(noticed: Sequence[Noticed]) -> float:
+    """The median delay where only points of the change's own themes are counted: 0 for a fade, which has none."""
+    return _median([math.inf if one.own is None else one.own for one in noticed])
 
 
 def _mean(values: Sequence[float]) -> float:

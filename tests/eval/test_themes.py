@@ -264,6 +264,12 @@ def test_an_oracle_that_is_late_has_that_delay_and_one_that_is_too_late_misses()
     assert late["false_alarms_per_200"] > 0  # what comes too late is taken for nothing that happened
 
 
+def test_a_delay_in_a_themes_own_points_leaves_out_those_of_others() -> None:
+    found = measured(Oracle(stream(), late=7))
+    assert 0 < found["own_delay_median"] < found["delay_median"]
+    assert found["by_kind"]["faded"]["own_delay_median"] == 0
+
+
 def test_other_names_every_day_keep_agreement_and_lose_every_id() -> None:
     found = measured(Scrambler(stream()))
     assert found["ari"] == pytest.approx(1)
