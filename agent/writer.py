@@ -210,7 +210,7 @@ class Writer:
             return [a.output.label for a in sorted(answers, key=lambda a: -a.logprob)]
         said = "\n".join(s.text for s in statements[:MOST_STATEMENTS])
         answers = await self._ask(prompt, n=2, user=user, statements=said)
-        return [a.output.theme.label for a in sorted(answers, key=lambda a: -a.logprob) if a.output.theme]
+        return [a.output.theme.label for a in sorted(answers, key=lambda a: -a.logprob)]
 
     async def portrait(
         self, user: str, likes: Sequence[str], dislikes: Sequence[str], words: Sequence[str]

@@ -44,6 +44,12 @@ class ThemeOut(_Output):
     theme: ThemeName | None
 
 
+class NamedThemeOut(_Output):
+    """A name in any case: whether statements belong together is decided before anybody is asked for it."""
+
+    theme: ThemeName
+
+
 class Piece(_Output):
     """Words of a self-description, copied, and what they tell."""
 
