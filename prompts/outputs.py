@@ -22,7 +22,7 @@ class SentenceOut(_Output):
 class TasteOut(_Output):
     """The words that name a taste, without a verb; None: the notes show none."""
 
-    text: Annotated[str, StringConstraints(min_length=3, max_length=160)] | None
+    text: Annotated[str, StringConstraints(min_length=2, max_length=160)] | None  # "日常" is a whole one
 
 
 class LabelOut(_Output):
@@ -39,12 +39,6 @@ class ThemeName(_Output):
 
 
 class ThemeOut(_Output):
-    """None: the statements do not belong together."""
-
-    theme: ThemeName | None
-
-
-class NamedThemeOut(_Output):
     """A name in any case: whether statements belong together is decided before anybody is asked for it."""
 
     theme: ThemeName

@@ -100,7 +100,7 @@ class Checker:
             return -1.0
         if _malformed(example, text):
             return -1.0
-        return guard.coverage(spoken, should) if should else 1.0
+        return _covered(spoken, should) if should else 1.0
 
     def _next(self, texts: Sequence[str], example: Example, later: Act) -> list[float]:
         """For each text the share of other things of the domain that are less like it than the one held out."""
@@ -124,6 +124,13 @@ def _connecting(train: Sequence[Example], task: str, language: str) -> frozenset
             known = guard.stems(_units(" ".join(may))) | guard.stems(may)
             counts.update({w for w in _units(text) if guard.stem(w) not in known})
     return frozenset(w for w, n in counts.items() if n >= CONNECTING)
+
+
+def _covered(text: str, features: Sequence[str]) -> float:
+    """The weighted share of the features that are named; in Chinese, where words have no bounds, of those that stand in it."""
+    if _HAN.search(text):
+        return sum(feature in text for feature in features) / len(features)
+    return guard.coverage(text, features)
 
 
 def _units(text: str) -> list[str]:

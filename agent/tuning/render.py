@@ -35,9 +35,15 @@ from agent.tuning.examples import (
 from agent.tuning.pairs import Pair
 from prompts import library
 from prompts.library import Message, Prompt
-from prompts.outputs import ParagraphOut, Piece, PiecesOut, SentenceOut, TasteOut, ThemeName, ThemeOut
+from prompts.outputs import ParagraphOut, Piece, PiecesOut, SentenceOut, TasteOut, ThemeName
 
 CHOICES = frozenset({"says"})  # of an output, what is one of a few words
+
+
+class _Named(BaseModel):
+    """What an example says of a theme; None: its statements do not belong together, which the product does not ask for."""
+
+    theme: ThemeName | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def _parts(example: Example, dice: random.Random | None) -> tuple[str, dict[str,
             return "write_statement", variables, TasteOut(text=text)
         case ThemeExample(input=given_statements, answer=named):
             theme = ThemeName(label=named.label, summary=named.summary) if named else None
-            return "label_theme", {"statements": "\n".join(given_statements.statements)}, ThemeOut(theme=theme)
+            return "label_theme", {"statements": "\n".join(given_statements.statements)}, _Named(theme=theme)
         case SelfExample(input=given_text, answer=pieces):
             found = tuple(Piece(says=p.says, text=p.text) for p in pieces)
             return "read_self", {"text": given_text.text}, PiecesOut(pieces=found)

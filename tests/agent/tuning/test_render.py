@@ -83,7 +83,10 @@ def test_another_pass_lists_the_same_in_another_order() -> None:
     assert {frozenset(o.replace(",", "").split()) for o in orders} == {frozenset(["like:", "film", "2", "|", *"abcd"])}
 
 
-@pytest.mark.parametrize("example", EXAMPLES[::37], ids=lambda e: e.id)
+ASKED = [e for e in EXAMPLES if not (e.task == "theme" and e.answer is None)]  # of themes the product wants a name
+
+
+@pytest.mark.parametrize("example", ASKED[::37], ids=lambda e: e.id)
 def test_every_answer_is_one_that_the_product_would_accept(example: Example) -> None:
     rendered = render(example)
     assert rendered.prompt == library.load(rendered.prompt.name, tuned=True)
