@@ -90,6 +90,10 @@ class RecommendSettings(_Section):
     llm_weight: float | None = Field(
         None, ge=0, description="weight of the LLM's z-score beside the prior's 1.0; 0 asks no LLM; default: as learnt"
     )
+    asks: Literal["titles", "fits"] = Field(
+        "titles",
+        description="what the LLM is asked of a candidate: is its title next, or (the tuned one) does it fit",
+    )
     max_rise: int = Field(10, ge=0, description="places an item may rise on the LLM's word alone")
     diversity: float = Field(0.3, ge=0, le=1, description="MMR trade-off: 0 is relevance only")
     deadline_s: float = Field(60.0, gt=0, description="after this the prior answers, and says so")

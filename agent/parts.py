@@ -142,8 +142,9 @@ class Parts:
 
     @cached_property
     def recommender(self) -> Recommender:
-        reranker, explainer = Reranker(self._llm, self._store), Explainer(self._llm, self._shared.embed)
         settings, weights = self._settings.recommend, weights_of(self._settings.home)
+        fits = settings.asks == "fits" and self._llm.settings.tuned
+        reranker, explainer = Reranker(self._llm, self._store, fits), Explainer(self._llm, self._shared.embed)
         weights = replace(weights, stranger={**weights.stranger, "community": settings.community})
         slates = Slates(
             self._store,

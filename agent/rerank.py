@@ -6,8 +6,9 @@ title alone explains is left in: part of it is how well known the item is, and t
 per token (pointwise mutual information).
 
 Untuned models of this size rank at random when they generate an order, and well above it by likelihood
-(docs/decisions/0007). The tuned one is asked whether an item fits what the profile says: score = log P(yes) - log P(no), one
-token (fits@1). It is told the item's features, too, so it needs no list of titles.
+(docs/decisions/0007). The tuned one may be asked whether an item fits what the profile says instead: score = log P(yes) - log
+P(no), one token (fits@1). It is told the item's features, too. Better where titles are nobody's common knowledge, worse where
+they are.
 
 Each candidate is scored by itself, so there is no position to be biased by and no other item's text to be commanded by; how
 far an item may rise on this score alone is bounded by `retrieval.fusion.bounded`.
@@ -39,9 +40,11 @@ RECENT = 4
 class Reranker:
     """Scores candidates with one LLM. The scores without a profile are kept in the store: they are the same for everybody."""
 
-    def __init__(self, llm: LLM, store: Store) -> None:
+    def __init__(self, llm: LLM, store: Store, fits: bool = False) -> None:
+        """`fits`: ask whether an item fits, where likes are known and there is no question. For the tuned model."""
         self._llm = llm
         self._store = store
+        self._fits = fits
 
     async def scores(
         self, profile: Profile, recent: Sequence[Item], candidates: Sequence[Item], query: str | None = None
@@ -51,7 +54,7 @@ class Reranker:
         `recent` are liked items, latest first. Raises LLMUnavailableError or LLMUnsupportedError.
         """
         likes, dislikes = tastes(profile)
-        if self._llm.settings.tuned and likes and not query:
+        if self._fits and likes and not query:
             told = await fits(self._llm, likes, dislikes, candidates, profile.user)
             return {item.id: score for item, score in zip(candidates, told, strict=True)}
         if query or not recent:

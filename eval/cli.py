@@ -78,8 +78,9 @@ def rank(
     rest = (weights or SHIPPED, source_format, columns)
     request = Request(path, candidates, protocol, users, seed, chosen, llm_users, *rest)
     shop = _workshop(session)
+    fits = shop.settings.recommend.asks == "fits" and shop.llm.settings.tuned
     with telling() as tell:
-        profiles = partial(written, shop, tell=tell) if shop.llm.settings.tuned else None
+        profiles = partial(written, shop, tell=tell) if fits else None
         run = Run(request, shop.embedder, shop.llm, shop.folder, shop.now, tell, profiles)
         document = asyncio.run(run.document())
     publish(session, document, out)

@@ -46,7 +46,8 @@ def rate(
     query: str | None = None,
     recent: Sequence[Item] = (),
 ) -> dict[str, float]:
-    return asyncio.run(Reranker(llm, store).scores(profile, recent, items, query))
+    fits = isinstance(llm, Fitting)
+    return asyncio.run(Reranker(llm, store, fits).scores(profile, recent, items, query))
 
 
 def numbered(count: int, title: str = "Title") -> list[Item]:
@@ -193,7 +194,7 @@ class Fitting(FakeLLM):
         return [-1.0] * len(pairs)
 
 
-def test_the_tuned_model_is_asked_whether_an_item_fits_what_the_profile_says(store: Store) -> None:
+def test_the_tuned_model_may_be_asked_whether_an_item_fits_what_the_profile_says(store: Store) -> None:
     llm = Fitting()
     said = asserted("silent films set in the arctic", "Likes silent films set in the arctic", Polarity.LIKE, "ann", NOW)
     said = replace(said, id="own")
