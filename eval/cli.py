@@ -73,10 +73,9 @@ def rank(
     from retrieval.fusion import SHIPPED
 
     session = Session(ctx, as_json, home)
-    chosen = names(systems) or SYSTEMS
     columns = column_map(mapping or [])
     rest = (weights or SHIPPED, source_format, columns)
-    request = Request(path, candidates, protocol, users, seed, chosen, llm_users, *rest)
+    request = Request(path, candidates, protocol, users, seed, names(systems) or SYSTEMS, llm_users, *rest)
     shop = _workshop(session)
     fits = shop.settings.recommend.asks == "fits" and shop.llm.settings.tuned
     with telling() as tell:

@@ -14,7 +14,7 @@ from agent.tuning.examples import Lessons, load
 from agent.tuning.settings import CONFIG, read
 from agent.tuning.train import train
 
-STEPS = 12
+STEPS = 18
 
 pytestmark = [
     pytest.mark.e2e,
