@@ -29,9 +29,9 @@ class _Section(BaseModel):
 class LLMSettings(_Section):
     """Where the LLM is. Any OpenAI-compatible server; the defaults point at the embedded vLLM."""
 
-    base_url: str = f"http://127.0.0.1:{EMBEDDED_PORT}/v1"
-    model: str = EMBEDDED_MODEL
-    api_key: SecretStr = SecretStr("none")
+    base_url: str = Field(f"http://127.0.0.1:{EMBEDDED_PORT}/v1", description="follows engine.port unless it is set")
+    model: str = Field(EMBEDDED_MODEL, description="the name that the server gives it")
+    api_key: SecretStr = Field(SecretStr("none"), description="sent as a bearer token, never shown or logged")
     concurrency: int = Field(64, ge=1, description="requests in flight at once")
     timeout_s: float = Field(120.0, gt=0, description="one request, queueing included")
     retries: int = Field(2, ge=0, description="tries after the first, for retryable failures only")
@@ -50,19 +50,19 @@ class LLMSettings(_Section):
 class EngineSettings(_Section):
     """The embedded vLLM server that `leitmotif llm start` runs on loopback."""
 
-    port: int = Field(EMBEDDED_PORT, ge=1, le=65535)
-    weights: Literal["w8a8", "float32"] = "w8a8"
-    kv_cache_gib: float = Field(1.0, gt=0)
-    max_model_len: int = Field(4096, ge=512, le=8192)
-    max_num_seqs: int = Field(64, ge=1)
-    start_timeout_s: float = Field(600.0, gt=0)
+    port: int = Field(EMBEDDED_PORT, ge=1, le=65535, description="on loopback")
+    weights: Literal["w8a8", "float32"] = Field("w8a8", description="eight-bit integers, or as they were trained")
+    kv_cache_gib: float = Field(1.0, gt=0, description="memory for what was read, GiB")
+    max_model_len: int = Field(4096, ge=512, le=8192, description="tokens of a prompt and its answer, at most")
+    max_num_seqs: int = Field(64, ge=1, description="answers written at once")
+    start_timeout_s: float = Field(600.0, gt=0, description="until it must answer")
 
 
 class EmbedSettings(_Section):
     """The sentence embedder: "embedded" is the all-MiniLM-L6-v2 that comes from the package index; a path also works."""
 
-    model: str = "embedded"
-    batch_size: int = Field(64, ge=1)
+    model: str = Field("embedded", description="or a folder of a sentence-transformers model")
+    batch_size: int = Field(64, ge=1, description="texts at once")
 
 
 class ProfileSettings(_Section):
@@ -70,7 +70,7 @@ class ProfileSettings(_Section):
 
     window_events: int = Field(120, ge=10, description="most recent events that a profile reads")
     segment_max: int = Field(8, ge=3, description="events a statement is written from, at most")
-    segment_min: int = Field(2, ge=1)
+    segment_min: int = Field(2, ge=1, description="and at least")
     segment_similarity: float = Field(0.25, ge=0, le=1, description="cosine of topic vectors to join a segment")
     segment_gap_days: float = Field(60.0, gt=0, description="a longer pause starts a new segment")
     samples: int = Field(3, ge=1, le=16, description="answers drawn a segment; the guard and likelihood choose")
@@ -85,6 +85,8 @@ class ProfileSettings(_Section):
 
 
 class RecommendSettings(_Section):
+    """How candidates are found, ranked and shown."""
+
     pool: int = Field(200, ge=10, description="candidates before fusion")
     rerank: int = Field(20, ge=0, le=100, description="candidates the LLM scores; 0 switches it off")
     llm_weight: float | None = Field(
@@ -105,6 +107,8 @@ class RecommendSettings(_Section):
 
 
 class CommunitySettings(_Section):
+    """Interest communities of everybody."""
+
     least: int = Field(5, ge=2, description="people below whom a community is neither stored, shown nor used")
 
 

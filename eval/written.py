@@ -13,6 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.batch import for_each
+from agent.errors import LeitmotifError
+from agent.results import Failure
 from agent.service import Service
 from eval import predictor
 from eval.candidates import uniform
@@ -42,7 +44,7 @@ class Built:
 
 
 async def document(shop: Workshop, dataset: Dataset, seed: int, tell: Tell) -> dict[str, Any]:
-    """What the profiles of all tested users of `dataset` add to the shipped ranking. Raises LLMUnavailableError."""
+    """What the profiles of all tested users of `dataset` add to the shipped ranking. Raises LeitmotifError."""
     profiles = await written(shop, dataset, tell)
     material = shop.material(dataset, tell)
     weights = load_weights().among(material.signals.people)
@@ -54,13 +56,16 @@ async def document(shop: Workshop, dataset: Dataset, seed: int, tell: Tell) -> d
 
 
 async def written(shop: Workshop, dataset: Dataset, tell: Tell) -> Mapping[str, Profile]:
-    """User -> the profile as of just before the target, for everybody whose profile could be built."""
+    """User -> the profile as of just before the target."""
     return (await build(shop, dataset, tell)).profiles
 
 
 async def build(shop: Workshop, dataset: Dataset, tell: Tell, extra: Histories | None = None) -> Built:
     """The profiles of the tested users as of just before their targets; with `extra`, those of its users instead, as of their
-    last event, in a home that holds the tested users' events too. A home belongs to the code that wrote it."""
+    last event, in a home that holds the tested users' events too. A home belongs to the code that wrote it.
+
+    Raises LeitmotifError where a profile could not be built: figures of those that could would be of other people.
+    """
     kind = "junk" if extra else "profiles"
     code = source("agent")[:8]
     home = shop.folder / f"{kind}-{dataset.digest[:12]}-{code}"
@@ -79,6 +84,8 @@ async def build(shop: Workshop, dataset: Dataset, tell: Tell, extra: Histories |
 
         found = await for_each(list(moments), one, partial(tell, kind))
         totals = service.llm_totals()
+    if failed := [profile for profile in found if isinstance(profile, Failure)]:
+        raise LeitmotifError(f"{len(failed)} of {len(found)} profiles were not built: {failed[0].user}: {failed[0].error}")
     profiles = {profile.user: profile for profile in found if isinstance(profile, Profile)}
     tokens = totals.tokens_in + totals.tokens_out
     return Built(profiles, totals.calls, tokens, time.monotonic() - started)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+NOTHING = "nothing"  # in place of a taste
 
 Label = Literal["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T"]
 
@@ -19,10 +21,22 @@ class SentenceOut(_Output):
     text: Annotated[str, StringConstraints(min_length=3, max_length=160)]
 
 
-class TasteOut(_Output):
-    """The words that name a taste, without a verb; None: the notes show none."""
+def _told(text: Any) -> Any:
+    return None if isinstance(text, str) and text.strip(" .").lower() == NOTHING else text
 
-    text: Annotated[str, StringConstraints(min_length=2, max_length=160)] | None  # "日常" is a whole one
+
+class TasteOut(_Output):
+    """The words that name a taste, without a verb; None: the notes show none, and the model wrote "nothing".
+
+    The server's grammar asks for text in any case: where null is allowed beside it, a small model that has written the quotation
+    mark can no longer say nothing, and writes "nothing else than nothing".
+    """
+
+    text: Annotated[
+        Annotated[str, StringConstraints(min_length=2, max_length=160)] | None,  # "日常" is a whole taste
+        BeforeValidator(_told),
+        WithJsonSchema({"type": "string", "minLength": 2, "maxLength": 160}),
+    ]
 
 
 class LabelOut(_Output):

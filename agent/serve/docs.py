@@ -1,4 +1,5 @@
-"""Writes docs/cli.md from the --help of every command and docs/json.md from the output models; a test compares them.
+"""Writes docs/cli.md from the --help of every command, docs/json.md from the output models and docs/settings.md from the
+settings; a test compares them.
 
 Run: python -m agent.serve.docs
 """
@@ -14,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from typer import Context
 from typer.main import get_command
 
+from agent.config import Settings
 from agent.serve import communities, edits, histories, reasons, schemas
 from agent.serve.cli import app
 from agent.serve.commands import reports
@@ -70,9 +72,43 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
 }
 
 
+_SETTINGS_INTRO = """# Settings
+
+Made from the pydantic models by `python -m agent.serve.docs`; a test checks that it agrees. An option of the command line
+comes before an environment variable, that before `leitmotif.toml` in the folder where the command runs, and that before the
+default. `recommend.asks` below is `[recommend]` with `asks = "fits"` in the file, and `LEITMOTIF_RECOMMEND__ASKS=fits` in the
+environment. A name that is not here is an error.
+"""
+
+
 def pages() -> dict[Path, str]:
-    """Both pages as they should be, by file."""
-    return {DOCS / "cli.md": cli_page(), DOCS / "json.md": json_page()}
+    """All pages as they should be, by file."""
+    return {DOCS / "cli.md": cli_page(), DOCS / "json.md": json_page(), DOCS / "settings.md": settings_page()}
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    schema = Settings.model_json_schema()
+    single = {name: about for name, about in schema["properties"].items() if "$ref" not in about}
+    parts = [_SETTINGS_INTRO, _rows("", {"properties": single})]
+    for name, about in schema["properties"].items():
+        if "$ref" in about:
+            section = schema["$defs"][about["$ref"].rpartition("/")[2]]
+            parts.append(f"## {name}\n\n{' '.join(section['description'].split())}\n\n{_rows(f'{name}.', section)}")
+    return "\n".join(parts)
+
+
+def _rows(prefix: str, section: Mapping[str, Any]) -> str:
+    head = "| setting | type | default | what |\n| --- | --- | --- | --- |\n"
+    rows = (
+        f"| `{prefix}{field}` | {_type(about)} | {_default(about.get('default'))} | {about.get('description', '')} |\n"
+        for field, about in section["properties"].items()
+    )
+    return head + "".join(rows)
+
+
+def _default(value: Any) -> str:
+    return "none" if value is None else "hidden" if value == "**********" else f"`{value}`"
 
 
 def json_page() -> str:

@@ -3,6 +3,8 @@
 checker = Checker(examples, embed)
 checker.named(example)                     # the share of what should be named that the answer names; -1: it must not stand
 checker.best(asked, answers)               # the one to keep, or None
+checker.worst(best, answers)               # the one to refuse beside it, or None
+bare(example)                              # a statement that leaves out of what kind its things are
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
 from agent import guard
-from agent.notes import MOST_FEATURES, MOST_KINDS, MOST_TYPED, item_line
+from agent.notes import MOST_FEATURES, MOST_KINDS, MOST_TYPED, Notes, item_line
 from agent.tuning.examples import (
     Act,
     Example,
@@ -54,6 +57,7 @@ _TURNED_DOWN = re.compile(
     re.IGNORECASE,
 )
 
+_RELATES = re.compile(r"\b(?:its|their|his|her)\b", re.IGNORECASE)  # "jazz and its eastern Europe": notes show no such tie
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _notes = lru_cache(maxsize=512)(notes_of)  # several answers to one input follow each other
 
@@ -84,6 +88,14 @@ class Checker:
             return telling[0]
         fits = self._next([said(a) for a in telling], asked.example, asked.later)
         return telling[max(range(len(telling)), key=lambda i: (fits[i], -i))]
+
+    def worst(self, best: Example, answers: Sequence[Example]) -> Example | None:
+        """Beside the one to keep, the likeliest answer that says something over, else the likeliest that must not stand, else the
+        likeliest that leaves out of what kind all the things are, where `best` says it."""
+        looping = (a for a in answers if isinstance(a, StatementExample) and a.answer and guard.loops(a.answer))
+        untrue = (a for a in answers if self.named(a) < 0)
+        vague = (a for a in answers if bare(a) and not bare(best))
+        return next(chain(looping, untrue, vague), None)
 
     def named(self, example: Example) -> float:
         """The share of what should be named that the answer names, -1 where it says something that it must not, or nothing."""
@@ -147,7 +159,8 @@ def _held(example: Example) -> tuple[str, list[str], list[str]]:
             typed = [t for t in notes.typed[-MOST_TYPED:] if not is_planted(t)]
             kinds = [k for k, _ in notes.kinds[:MOST_KINDS]]
             may = [*features, *kinds, *notes.against[:MOST_KINDS], *typed]
-            return text or "", may, features[:NAMED]
+            should = [*features[:1], *_kind(notes), *features[1:NAMED]]
+            return text or "", may, should
         case ThemeExample(input=said, answer=named):
             text = f"{named.label}\n{named.summary}" if named else ""
             return text, list(said.statements), []
@@ -160,6 +173,19 @@ def _held(example: Example) -> tuple[str, list[str], list[str]]:
             return "", [], []
 
 
+def _kind(notes: Notes) -> list[str]:
+    """Of what kind all the things are, where they are of one: "jazz" may be concerts, "jazz podcasts" are not."""
+    return [notes.kinds[0][0]] if len(notes.kinds) == 1 else []
+
+
+def bare(example: Example) -> bool:
+    """A statement that leaves out of what kind all the things are."""
+    if not isinstance(example, StatementExample) or example.answer is None:
+        return False
+    kind = _kind(_notes(example.input.events, example.input.polarity))
+    return bool(kind) and not _covered(example.answer, kind)
+
+
 def _malformed(example: Example, text: str) -> bool:
     """Does the answer break what holds for the form of its task?"""
     spoken = guard.words(text)
@@ -170,7 +196,8 @@ def _malformed(example: Example, text: str) -> bool:
             notes = _notes(given.events, given.polarity)
             negated = any(guard.stem(w) in _NEGATIONS for w in spoken)
             against = guard.stems(notes.against) & guard.stems([text])
-            return guard.loops(text) or text.count(",") > 1 or negated != bool(against)
+            relates = example.language == "en" and bool(_RELATES.search(text))
+            return guard.loops(text) or text.count(",") > 1 or negated != bool(against) or relates
         case ThemeExample(answer=named) if named is not None:
             shared = _shared(named.label, example.input.statements)
             return (

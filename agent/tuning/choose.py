@@ -70,7 +70,7 @@ async def choose(
                 continue
             known.add(said(best))
             kept[best.id] = best
-            if bad := next((a for a in answers if checker.named(a) < 0), None):
+            if bad := checker.worst(best, answers):
                 refused[best.id] = bad
         progress(f"{min(start + at_once, len(asked))} of {len(asked)} inputs, {len(kept)} kept")
     found = _varied(list(kept.values()))

@@ -35,7 +35,7 @@ from agent.tuning.examples import (
 from agent.tuning.pairs import Pair
 from prompts import library
 from prompts.library import Message, Prompt
-from prompts.outputs import ParagraphOut, Piece, PiecesOut, SentenceOut, TasteOut, ThemeName
+from prompts.outputs import NOTHING, ParagraphOut, Piece, PiecesOut, SentenceOut, TasteOut, ThemeName
 
 CHOICES = frozenset({"says"})  # of an output, what is one of a few words
 
@@ -88,6 +88,8 @@ def _spaced(value: Any, key: str = "") -> Any:
             return [_spaced(v, key) for v in value]
         case str() if key not in CHOICES:
             return f" {value}"
+        case None if key == "text":
+            return f" {NOTHING}"
         case _:
             return value
 

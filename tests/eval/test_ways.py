@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from agent.config import Settings
-from agent.errors import UsageError
+from agent.errors import LeitmotifError, UsageError
+from agent.service import Service
 from eval.dataset import load
 from eval.ways import Ways
 from eval.workshop import Workshop
+from eval.written import build
 from tests.eval.test_rank import NOW, write
 from tests.fakes import FakeLLM
 
@@ -34,3 +36,13 @@ def test_each_way_has_its_figures_and_costs(tmp_path: Path) -> None:
 def test_an_unknown_way_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown variant 'llm_dance'"):
         asyncio.run(ways(tmp_path).document(("llm_dance",)))
+
+
+def test_profiles_that_could_not_be_built_end_the_run_and_say_why(tmp_path: Path, monkeypatch: Any) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ValueError("a template without its input")
+
+    monkeypatch.setattr(Service, "profile", broken)
+    asked = ways(tmp_path)
+    with pytest.raises(LeitmotifError, match="5 of 5 profiles were not built: .*a template without its input"):
+        asyncio.run(build(asked.shop, asked.dataset, lambda *_: None))

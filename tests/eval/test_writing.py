@@ -51,7 +51,7 @@ def statement(*events: Act, polarity: str = "like", name: str = "s-1", group: An
 
 def answer(given: Input, said: dict[str, Any] | None, failure: str = "", tokens: int = 50, model: str = "m") -> Written:
     about = (given.id, given.task, given.group, given.domain, given.case, given.digest)
-    return Written(*about, "write_statement@2", model, tokens, 9, said, failure)
+    return Written(*about, "write_statement@3", model, tokens, 9, said, failure)
 
 
 def parts(given: Input, said: dict[str, Any] | None, failure: str = "") -> Parts:
@@ -184,7 +184,7 @@ def test_raw_answers_are_written_and_read_back(tmp_path: Path) -> None:
     llm.enqueue({"text": "icelandic mysteries"})
     (found,) = asked(llm, [statement()], tmp_path / "deep" / "a.jsonl")
     assert (found.answer, found.failure, found.model) == ({"text": "icelandic mysteries"}, "", EMBEDDED_MODEL)
-    assert found.prompt == "write_statement@2"
+    assert found.prompt == "write_statement@3"
     assert found.prompt_tokens > 0
     assert read(tmp_path / "deep" / "a.jsonl") == [found]
     assert llm.history[0].n == 1

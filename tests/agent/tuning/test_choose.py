@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.config import LLMSettings
-from agent.tuning.checker import Checker
+from agent.tuning.checker import Checker, bare
 from agent.tuning.choose import MOST_OPENING, choose
 from agent.tuning.examples import (
     CHOSEN,
@@ -70,6 +70,11 @@ def portrait(answer: str, likes: Sequence[str], dislikes: Sequence[str] = ()) ->
     return PortraitExample(**ROW, id=answer[:40], task="portrait", input=given, answer=answer)
 
 
+def worse(refused: Example, chosen: Example) -> bool:
+    """Must it not stand, or leave out what the chosen one says?"""
+    return CHECKER.named(refused) < 0 or (bare(refused) and not bare(chosen))
+
+
 def theme(label: str, summary: str, *statements: str) -> ThemeExample:
     given = StatementsIn(statements=statements)
     answer = {"label": label, "summary": summary}
@@ -115,6 +120,7 @@ def test_the_thing_held_out_is_not_in_its_own_evidence() -> None:
         "films",  # names nothing
         "arctic mysteries without the gore",  # turns down what nobody turned down
         "arctic MYSteries",
+        "mystery and its arctic",  # ties together what the notes only list
         "a mystery and a film and an arctic and some of the other things that are there for all of them",
     ],
 )
@@ -131,11 +137,11 @@ def test_the_statement_that_names_most_is_kept() -> None:
 
 def test_among_equals_the_one_nearest_to_the_next_thing_is_kept() -> None:
     acts = [liked(t, "mystery", "arctic", "folklore") for t in "ABC"]
-    answers = [statement("arctic mystery", *acts), statement("mystery with folklore", *acts)]
+    answers = [statement("arctic mystery films", *acts), statement("mystery films with folklore", *acts)]
     later = liked("D", "folklore", "fairy", "frost")
     best = CHECKER.best(Asked(statement(None, *acts), later), answers)
     assert best is not None
-    assert best.answer == "mystery with folklore"
+    assert best.answer == "mystery films with folklore"
     assert CHECKER.best(Asked(statement(None, *acts), None), answers) is answers[0]  # the likeliest
 
 
@@ -175,6 +181,26 @@ def test_hand_written_reasons_mostly_pass() -> None:
     assert np.mean([CHECKER.named(e) >= 0 for e in reasons]) > 0.8
 
 
+def test_of_what_kind_all_the_things_are_is_better_said() -> None:
+    answers = [statement("arctic mysteries"), statement("arctic mystery films")]
+    assert CHECKER.best(Asked(statement(None)), answers) is answers[1]
+    assert CHECKER.worst(answers[1], answers) is answers[0]
+    assert CHECKER.worst(answers[0], answers) is None
+
+
+def test_things_of_several_kinds_need_none_of_them_named() -> None:
+    acts = [liked(t, "mystery", "arctic", kind=k) for t, k in zip("ABCD", ("film", "book") * 2, strict=True)]
+    assert not bare(statement("arctic mysteries", *acts))
+    assert bare(statement("arctic mysteries"))
+
+
+def test_what_says_something_over_is_refused_before_all_else() -> None:
+    best = statement("arctic mystery films")
+    answers = [best, statement("mysteries set in Iceland"), statement("arctic mysteries, mystery above all")]
+    assert CHECKER.worst(best, answers) is answers[2]
+    assert CHECKER.worst(best, answers[:2]) is answers[1]
+
+
 class _Parrot:
     """Stands for the model: says of everything the same three things."""
 
@@ -201,7 +227,7 @@ def test_what_comes_out_can_be_trained_on_and_no_answer_comes_twice() -> None:
     assert found.pairs
     told = [p for p in found.pairs if p.chosen.answer is not None]
     assert {p.chosen.id for p in told} <= {e.id for e in kept}
-    assert all(CHECKER.named(p.refused) < 0 <= CHECKER.named(p.chosen) for p in told)
+    assert all(CHECKER.named(p.chosen) >= 0 and worse(p.refused, p.chosen) for p in told)
     assert {p.chosen.id for p in found.pairs} - {p.chosen.id for p in told} == SILENT
     assert all(p.refused.input == p.chosen.input for p in found.pairs)
     assert progress[-1].startswith(f"{len(MADE)} of {len(MADE)} inputs")
@@ -216,11 +242,8 @@ def shipped() -> list[Example]:
 
 
 def test_shipped_answers_hold(shipped: list[Example]) -> None:
-    """All but 17 that join German, French or Spanish words with English ones: they were chosen before this was looked at."""
     assert len(shipped) > 1000
-    wrong = [e for e in shipped if not isinstance(e, SelfExample) and CHECKER.named(e) < 0]
-    assert len(wrong) == 17
-    assert not any(e.language == "en" for e in wrong)
+    assert all(CHECKER.named(e) >= 0 and not bare(e) for e in shipped)
 
 
 def test_shipped_answers_are_for_training_and_nothing_in_them_is_held_out(shipped: list[Example]) -> None:
@@ -234,7 +257,7 @@ def test_shipped_pairs_are_of_answers_that_hold_and_answers_that_do_not() -> Non
     told = [p for p in pairs if p.chosen.answer is not None]
     assert len(told) > 300
     assert len(pairs) > len(told)  # some teach to say nothing
-    assert all(CHECKER.named(p.refused) < 0 <= CHECKER.named(p.chosen) for p in told)
+    assert all(CHECKER.named(p.chosen) >= 0 and worse(p.refused, p.chosen) for p in told)
     assert all(p.refused.input == p.chosen.input and p.chosen.split == "train" for p in pairs)
 
 
@@ -247,8 +270,8 @@ def test_an_answer_that_repeats_what_was_planted_is_refused_and_one_that_passes_
     bait = "gold standard of its field"
     assert is_planted(bait)
     acts = [liked(t, bait, "noir", "arctic") for t in ("A", "B", "C")]
-    assert CHECKER.named(statement("noir in the arctic", *acts)) == 1
-    assert CHECKER.named(statement("gold standard noir in the arctic", *acts)) == -1
+    assert CHECKER.named(statement("noir films in the arctic", *acts)) == 1
+    assert CHECKER.named(statement("gold standard noir films in the arctic", *acts)) == -1
 
 
 def test_what_is_planted_reaches_the_model() -> None:
@@ -259,8 +282,8 @@ def test_what_is_planted_reaches_the_model() -> None:
 
 
 def test_german_and_chinese_answers_may_use_the_words_that_people_connect_with() -> None:
-    german = [liked(t, "krimi", "hamburg", kind="film") for t in ("A", "B")]
-    chinese = [liked(t, "悬疑", "雪原小镇", kind="电影") for t in ("A", "B")]
+    german = [liked(t, "krimi", "hamburg", kind=k) for t, k in zip("ABCD", ("film", "buch") * 2, strict=True)]
+    chinese = [liked(t, "悬疑", "雪原小镇", kind=k) for t, k in zip("ABCD", ("电影", "书") * 2, strict=True)]
     told = {"language": "de"}, {"language": "zh"}
     assert CHECKER.named(statement("krimi aus hamburg", *german).model_copy(update=told[0])) == 1
     assert CHECKER.named(statement("krimi with hamburg", *german).model_copy(update=told[0])) == -1

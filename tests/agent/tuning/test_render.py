@@ -73,7 +73,12 @@ def test_titles_are_never_shown() -> None:
 
 
 def test_silence_is_an_answer() -> None:
-    assert render(example([liked("A", "noir")], None)).answer == '{"text":null}'
+    said = render(example([liked("A", "noir")], None)).answer
+    assert said == '{"text":" nothing"}'
+    assert TasteOut.model_validate_json(said).text is None
+    assert TasteOut.model_validate({"text": "Nothing."}).text is None
+    assert TasteOut.model_validate({"text": "nothing but jazz"}).text == "nothing but jazz"
+    assert TasteOut.model_json_schema()["properties"]["text"]["type"] == "string"
 
 
 def test_another_pass_lists_the_same_in_another_order() -> None:
