@@ -225,8 +225,10 @@ class Profiler:
 
     def _about(self, user: str, statements: Sequence[Statement], history: History) -> Vectors:
         """(n, dim) What each statement is about: its evidence, or the words where the window holds none of it."""
-        words = self._meaning(user, [s.facet for s in statements])
-        return np.array([history.topic(s) if history.shown(s) else w for s, w in zip(statements, words, strict=True)])
+        told = [s for s in statements if not history.shown(s)]
+        words = self._meaning(user, [s.facet for s in told]) if told else ()
+        found = {s.id: word for s, word in zip(told, words, strict=True)}
+        return np.array([found[s.id] if s.id in found else history.topic(s) for s in statements])
 
     def _vectors(self, user: str, statements: Sequence[Statement]) -> Vectors:
         return CachedEmbedder(self._embedder, self._store, user).embed([s.text for s in statements])

@@ -19,6 +19,7 @@ def representations(
     ctx: typer.Context,
     path: Source,
     users: Sample = 300,
+    llm: Annotated[bool, typer.Option("--llm", help="Statements and portraits of the LLM, too.")] = False,
     seed: Seed = 0,
     source_format: Format = "auto",
     mapping: Mapping_ = None,
@@ -29,11 +30,14 @@ def representations(
     """Compare ways to write a user as text.
 
     Words, event texts, statements, a portrait: do texts of one planted interest fall together, and does the next item stand
-    near. Statements and portraits are the plain ones, without an LLM. See docs/eval.md.
+    near. Statements and portraits are the plain ones; with --llm, those that the LLM writes are compared with them. See
+    docs/eval.md.
 
     \b
     Example: leitmotif eval representations retrieval/sample
     """
+    from agent.gate import Tally
+    from agent.writer import Writer
     from eval.representations import measure, planted
     from eval.results import to_json
     from eval.workshop import Workshop
@@ -43,7 +47,9 @@ def representations(
     with telling() as tell:
         material = shop.material(shop.load(path, source_format, column_map(mapping or []), None, seed), tell)
         interests = planted(path / "planted.json", material.dataset.items)
-        found = measure(material, shop.embedder, interests, sample=users, seed=seed)
+        embed, samples = shop.embedder.embed, session.settings.profile.samples
+        writer = Writer(shop.llm, embed, samples, Tally()) if llm else None
+        found = measure(material, shop.embedder, interests, sample=users, seed=seed, writer=writer)
     publish(session, to_json(found), out)
 
 

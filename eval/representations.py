@@ -1,11 +1,12 @@
 """What a user's text is worth, by how it is written: words, event texts, statements, a portrait. One table.
 
-    document = to_json(measure(material, embedder, interests=planted))
+    document = to_json(measure(material, embedder, interests=planted, writer=Writer(llm, ...)))
 
 lexical     TF-IDF of the texts of the items, and latent semantic analysis (Deerwester et al. 1990): 64 dimensions
 events      sentence embeddings of the texts of the events' items, one a row
-statements  plain sentences on what clusters of these items share; an LLM's would stand in their place
+statements  plain sentences on what clusters of these items share
 portrait    one paragraph from the names of the clusters
+written     the same two in the model's words, where a writer with a model is given: `written`, `written_portrait`
 
 Two questions. Do the texts of one planted interest, each of another user, fall together (clusters by Ward's tree against the
 subjects: adjusted Rand index, normalised mutual information)? And does the next item stand first among 20 when all are ranked
@@ -18,13 +19,16 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from agent import plain
 from agent.evidence import common
+from agent.writer import Writer
 from eval import metrics
+from eval.authored import author
 from eval.candidates import uniform
 from eval.cases import Question
 from eval.material import Material
@@ -36,6 +40,7 @@ from retrieval.features import CatalogueStats, catalogue_stats, distinctive
 from retrieval.records import Item, Polarity
 
 NAMES = ("lexical", "events", "statements", "portrait")
+WRITTEN = ("written", "written_portrait")
 DIMENSIONS = 64
 K = 10
 
@@ -80,18 +85,32 @@ class Representations:
 
 
 def measure(
-    material: Material, embedder: Embedder, interests: Sequence[Interest] = (), *, sample: int = 300, seed: int = 0
+    material: Material,
+    embedder: Embedder,
+    interests: Sequence[Interest] = (),
+    *,
+    sample: int = 300,
+    seed: int = 0,
+    writer: Writer | None = None,
 ) -> Representations:
-    """The document: at most `sample` random users, and the planted `interests`."""
+    """The document: at most `sample` random users, and the planted `interests`. Raises LLMUnavailableError, with a `writer`."""
     dataset = material.dataset
     drawn = [question for question in uniform(dataset, seed).questions if question.case.history]
     asked = [drawn[n] for n in sorted(np.random.default_rng(seed).permutation(len(drawn))[:sample].tolist())]
-    writer = _Writer(material, embedder, catalogue_stats(dataset.items.values()))
+    plainly = _Plain(material, catalogue_stats(dataset.items.values()))
+    texts, notes = (
+        plainly.texts,
+        ("Statements and portraits are the plain ones, made from the data: no LLM was asked.",),
+    )
+    if writer is not None:
+        histories = [[dataset.items[i] for i in question.case.history] for question in asked]
+        more, written = _in_own_words(writer, plainly, [*histories, *(interest.items for interest in interests)])
+        texts |= more
+        notes = (f"`written` by {writer.model}: {written:.0%} of its texts are in its words, the others plain.",)
     rows = {}
-    for name in NAMES:
-        space = _Lexical(material) if name == "lexical" else _Sentences(material, embedder, writer.texts[name])
+    for name in (NAMES[0], *texts):
+        space = _Lexical(material) if name == "lexical" else _Sentences(material, embedder, texts[name])
         rows[name] = _worth(space, dataset.items, interests, asked, seed)
-    notes = ("The statements and portraits are the plain ones, made from the data: no LLM was asked.",)
     subjects = len({interest.subject for interest in interests})
     return Representations(dataset.name, dataset.digest, seed, len(asked), len(interests), subjects, rows, notes)
 
@@ -150,35 +169,55 @@ class _Sentences:
 
 
 @dataclass(frozen=True)
-class _Writer:
+class _Plain:
     """The plain texts of what somebody took."""
 
     material: Material
-    embedder: Embedder
     stats: CatalogueStats
 
     @property
-    def texts(self) -> Mapping[str, Texts]:
+    def texts(self) -> dict[str, Texts]:
         return {"events": lambda items: list(map(item_text, items)), "statements": self.said, "portrait": self.portrait}
 
     def said(self, items: Sequence[Item]) -> list[str]:
         """A statement for each cluster that shares something; the texts of the items where none does."""
-        found = [common(own, [f for f, _ in distinctive(own, self.stats)], self.stats) for own in self._clusters(items)]
+        found = [common(own, [f for f, _ in distinctive(own, self.stats)], self.stats) for own in self.clusters(items)]
         said = [plain.statement(Polarity.LIKE, evidence.phrase) for evidence in found if evidence.features]
         return list(dict.fromkeys(said)) or [item_text(item) for item in items]
 
     def portrait(self, items: Sequence[Item]) -> list[str]:
-        features = [[f for f, _ in distinctive(own, self.stats)] for own in self._clusters(items)]
+        features = [[f for f, _ in distinctive(own, self.stats)] for own in self.clusters(items)]
         labels = list(dict.fromkeys(plain.label(own) for own in features if own))
         return [plain.portrait(labels, [])] if labels else [item_text(item) for item in items]
 
-    def _clusters(self, items: Sequence[Item]) -> list[list[Item]]:
+    def clusters(self, items: Sequence[Item]) -> list[list[Item]]:
         """Clusters by Ward's tree, the largest first."""
         places = {item.id: row for row, item in enumerate(self.material.items)}
         vectors = unit(self.material.vectors[[places[i.id] for i in items]] - self.material.vectors.mean(axis=0))
         labels = clustered(vectors).tolist()
         groups = [[item for item, own in zip(items, labels, strict=True) if own == label] for label in set(labels)]
         return sorted(groups, key=lambda own: (-len(own), own[0].id))
+
+
+def _in_own_words(writer: Writer, plainly: _Plain, taken: Sequence[Sequence[Item]]) -> tuple[dict[str, Texts], float]:
+    """The texts of the model, and the share of them in its words. Each lot of items in `taken` is written about beforehand."""
+    lots = {_key(items): plainly.clusters(items) for items in taken}
+    found = author(writer, lots, plainly.stats, datetime.now(UTC))
+    told = sum(len(own.statements) + bool(own.portrait) for own in found.values())
+
+    def said(items: Sequence[Item]) -> list[str]:
+        return list(found[_key(items)].statements) or [item_text(item) for item in items]
+
+    def portrait(items: Sequence[Item]) -> list[str]:
+        own = found[_key(items)].portrait
+        return [own] if own else [item_text(item) for item in items]
+
+    share = sum(own.written for own in found.values()) / max(told, 1)
+    return dict(zip(WRITTEN, (said, portrait), strict=True)), share
+
+
+def _key(items: Sequence[Item]) -> tuple[str, ...]:
+    return tuple(item.id for item in items)
 
 
 def _worth(

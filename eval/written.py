@@ -85,7 +85,9 @@ async def build(shop: Workshop, dataset: Dataset, tell: Tell, extra: Histories |
         found = await for_each(list(moments), one, partial(tell, kind))
         totals = service.llm_totals()
     if failed := [profile for profile in found if isinstance(profile, Failure)]:
-        raise LeitmotifError(f"{len(failed)} of {len(found)} profiles were not built: {failed[0].user}: {failed[0].error}")
+        raise LeitmotifError(
+            f"{len(failed)} of {len(found)} profiles were not built: {failed[0].user}: {failed[0].error}"
+        )
     profiles = {profile.user: profile for profile in found if isinstance(profile, Profile)}
     tokens = totals.tokens_in + totals.tokens_out
     return Built(profiles, totals.calls, tokens, time.monotonic() - started)

@@ -57,7 +57,9 @@ _TURNED_DOWN = re.compile(
     re.IGNORECASE,
 )
 
-_RELATES = re.compile(r"\b(?:its|their|his|her)\b", re.IGNORECASE)  # "jazz and its eastern Europe": notes show no such tie
+_RELATES = re.compile(
+    r"\b(?:its|their|his|her)\b", re.IGNORECASE
+)  # "jazz and its eastern Europe": notes show no such tie
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _notes = lru_cache(maxsize=512)(notes_of)  # several answers to one input follow each other
 
@@ -90,8 +92,8 @@ class Checker:
         return telling[max(range(len(telling)), key=lambda i: (fits[i], -i))]
 
     def worst(self, best: Example, answers: Sequence[Example]) -> Example | None:
-        """Beside the one to keep, the likeliest answer that says something over, else the likeliest that must not stand, else the
-        likeliest that leaves out of what kind all the things are, where `best` says it."""
+        """Beside the one to keep, the likeliest answer that says something over, else the likeliest that must not stand, else
+        the likeliest that leaves out of what kind all the things are, where `best` says it."""
         looping = (a for a in answers if isinstance(a, StatementExample) and a.answer and guard.loops(a.answer))
         untrue = (a for a in answers if self.named(a) < 0)
         vague = (a for a in answers if bare(a) and not bare(best))

@@ -9,25 +9,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any
 
-import numpy as np
-
 from agent import coldstart, guard, plain
 from agent.config import LLMSettings
 from agent.evidence import evidence_of
-from agent.gate import Crowd, Judge
 from agent.llm import LLM
 from agent.protocol import ChatRequest, RawChat, RawChoice, RawScore
 from agent.writer import Writer
+from eval import ungated
 from eval.robustness.attacks import BRAND, CANARY, Attack, attacked, read
 from retrieval.features import CatalogueStats
-from retrieval.population import Population
 from retrieval.records import Event, EventKind, Item, Polarity, Segment, Statement
-from retrieval.significance import Null
 from retrieval.trust import folded
 
 NOBODY: Any = object()  # in the place of a connection: any use of the wire is an AttributeError
@@ -150,25 +146,13 @@ class Garden:
         return [s.text for s in reading.statements]
 
     async def _written(self, segment: Segment, items: Sequence[Item], writer: Writer) -> list[str]:
-        statement = await self.write(segment, items, writer)
+        statement = await ungated.statement(segment, items, writer, self.stats, self.now)
         if statement is None:
             return []
         evidence = evidence_of(segment.events, {item.id: item for item in items}, self.stats)
         label, _ = await writer.label(self.user, [statement], evidence, [])
         portrait, _ = await writer.portrait(self.user, [label], [], evidence.features)
         return [statement.text, statement.facet, label, portrait]
-
-    async def write(self, segment: Segment, items: Sequence[Item], writer: Writer) -> Statement | None:
-        """A statement with the gate held open: all that is shared is worth saying, and all evidence speaks for all of it. What
-        does not get through was held by the guard alone."""
-        by_id = {item.id: item for item in items}
-        evidence = evidence_of(segment.events, by_id, self.stats)
-        if not evidence.features:
-            return None
-        nobody = Crowd(Population(), Null({}, np.ones((1, 1), dtype=np.float32), np.ones((1, 1))))
-        alike = np.ones((len(segment.events), 1), dtype=np.float32)
-        judge = Judge(segment.events, by_id, alike, nobody, self.stats, lambda texts: alike[: len(texts)])
-        return await writer.statement(segment, replace(evidence, worth=evidence.features), judge, self.now)
 
     @property
     def _harmless(self) -> str:
@@ -199,7 +183,7 @@ def _runs(text: str) -> set[tuple[str, ...]]:
 async def scribbled(garden: Garden, field: str, writer: Writer) -> tuple[Segment, Statement | None]:
     """A statement written from random output."""
     segment = garden.segment("", field)
-    return segment, await garden.write(segment, garden.items, writer)
+    return segment, await ungated.statement(segment, garden.items, writer, garden.stats, garden.now)
 
 
 def fabricated(segment: Segment, statement: Statement, strangers: Iterable[str]) -> bool:

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from agent.gate import Tally
+from agent.writer import Writer
 from eval.material import Material
 from eval.report import page
-from eval.representations import NAMES, Interest, measure, planted
+from eval.representations import NAMES, WRITTEN, Interest, measure, planted
 from eval.results import to_json
+from prompts import library
 from retrieval.embed import item_text
 from retrieval.records import Item
 from tests.eval.test_strangers import DATASET, EMBEDDER, ITEMS, topic
+from tests.fakes import FakeLLM
 
 MATERIAL = Material(DATASET, EMBEDDER.embed([item_text(item) for item in ITEMS.values()]))
 INTERESTS = [
@@ -40,6 +44,25 @@ def test_every_way_is_asked_both_questions(document: dict[str, object]) -> None:
         assert figures["users"] == document["users"] == 6
     assert systems["lexical"]["texts"] == systems["portrait"]["texts"] == 1.0
     assert systems["events"]["texts"] > systems["statements"]["texts"] >= 1.0
+
+
+def test_a_model_writes_in_the_place_of_the_plain_sentences() -> None:
+    llm = FakeLLM()
+    writer = Writer(llm, EMBEDDER.embed, 1, Tally())
+    found = measure(MATERIAL, EMBEDDER, INTERESTS, sample=2, writer=writer)
+    assert tuple(found.systems) == (*NAMES, *WRITTEN)
+    assert {"write_statement", "label_theme", "write_portrait"} <= {name for name in library.names() if llm.asked(name)}
+    assert found.systems["written"].texts >= found.systems["written_portrait"].texts == 1.0
+    assert "fake-1: " in found.notes[0]
+
+
+def test_without_an_answer_the_model_has_written_nothing() -> None:
+    llm = FakeLLM()
+    llm.enqueue_invalid(times=500)
+    found = measure(MATERIAL, EMBEDDER, INTERESTS[:2], sample=2, writer=Writer(llm, EMBEDDER.embed, 1, Tally()))
+    assert "0% of its texts" in found.notes[0]
+    plainly, written = found.systems["statements"], found.systems["written"]
+    assert (written.ndcg_at_10, written.texts) == (plainly.ndcg_at_10, plainly.texts)
 
 
 def test_the_page_shows_the_table(document: dict[str, object]) -> None:

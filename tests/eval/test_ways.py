@@ -44,5 +44,5 @@ def test_profiles_that_could_not_be_built_end_the_run_and_say_why(tmp_path: Path
 
     monkeypatch.setattr(Service, "profile", broken)
     asked = ways(tmp_path)
-    with pytest.raises(LeitmotifError, match="5 of 5 profiles were not built: .*a template without its input"):
+    with pytest.raises(LeitmotifError, match=r"5 of 5 profiles were not built: .*a template without its input"):
         asyncio.run(build(asked.shop, asked.dataset, lambda *_: None))
