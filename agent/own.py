@@ -94,7 +94,7 @@ def _checked(text: str, what: str, most: int, allow_sensitive: bool) -> str:
     if problem is None and any(spoken(part) is Speech.ADDRESSED for part in parts(words)):
         problem = "instruction"
     if problem == "sensitive":
-        hint = "it is kept with allow_sensitive (--allow-sensitive)"
+        hint = "it is kept if they agree: a box on the page, allow_sensitive, or --allow-sensitive"
         raise UsageError(f"{what} is sensitive: {sensitive.attribute(words)}", hint=hint)
     if problem:
         raise UsageError(f"{what} is refused: {_WHY[problem]}", hint="say only what is liked or disliked")

@@ -28,8 +28,8 @@ def _told(text: Any) -> Any:
 class TasteOut(_Output):
     """The words that name a taste, without a verb; None: the notes show none, and the model wrote "nothing".
 
-    The server's grammar asks for text in any case: where null is allowed beside it, a small model that has written the quotation
-    mark can no longer say nothing, and writes "nothing else than nothing".
+    The server's grammar asks for text in any case: where null is allowed beside it, a small model that has written the
+    quotation mark can no longer say nothing, and writes "nothing else than nothing".
     """
 
     text: Annotated[

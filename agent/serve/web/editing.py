@@ -6,7 +6,6 @@ that it comes from the same origin (Sec-Fetch-Site, which scripts cannot set; `O
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qsl, quote
 
@@ -38,15 +37,14 @@ async def submit(service: Service, request: Request, now: datetime) -> Response:
         said = EditIn.model_validate({name: value for name, value in fields.items() if value})
         if shown:
             found = edits.preview(service, await service.control.preview(user, edits.wish(said), now=now, k=live.SHOWN))
-            return _page(await live.page(service, user, now, (found, said)), 200)
+            return _page(await live.page(service, user, now, tried=(found, said)), 200)
         await service.control.edit(user, edits.wish(said), now=now)
     except ValidationError as exc:
-        return _page(replace(await live.page(service, user, now), notice=f"{exc.errors()[0]['msg']}."), 422)
+        return _page(await live.page(service, user, now, refused=f"{exc.errors()[0]['msg']}."), 422)
     except UsageError as exc:
         if isinstance(exc, NotFoundError) and not service.store.has_user(user):
             raise
-        notice = f"{exc}. {exc.hint}".strip()
-        return _page(replace(await live.page(service, user, now), notice=notice), 422)
+        return _page(await live.page(service, user, now, refused=f"{exc}. {exc.hint}".strip()), 422)
     return RedirectResponse(f"/?user={quote(user, safe='')}", 303)
 
 

@@ -16,9 +16,11 @@ SHOWN = 8  # recommendations on the page
 MOST_PEOPLE = 200  # in the list; anybody else is reached by address
 
 
-async def page(service: Service, user: str | None, now: datetime, tried: Tried | None = None) -> Page:
+async def page(
+    service: Service, user: str | None, now: datetime, tried: Tried | None = None, refused: str = ""
+) -> Page:
     """The list of people, and `user` with profile, recommendations and forms to correct them; `tried`: an edit that is only to
-    be shown. Raises NotFoundError for an unknown user.
+    be shown; `refused`: why one was not done. Raises NotFoundError for an unknown user.
 
     Looking at a person brings their profile up to date, as every recommendation does; without an LLM the page shows what
     is stored and says so.
@@ -37,7 +39,7 @@ async def page(service: Service, user: str | None, now: datetime, tried: Tried |
     course = await asyncio.to_thread(service.parts.profiler.course, profile, owned.marks.silent)
     view = UserView(profile, steps, found, service.store.items(ids), events, course)
     marks = {mark.target: mark.mark for mark in edits.owned(user, owned).marks}
-    hand = Hand(user, marks, owned.questions, *(tried or (None, None)))
+    hand = Hand(user, marks, owned.questions, *(tried or (None, None)), refused)
     people, notice = _people(service, user), _notice(missing)
     return Page("Interests", now, figures, (view,), people=people, notice=notice, hand=hand)
 

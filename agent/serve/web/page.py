@@ -59,13 +59,14 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Hand:
     """What makes the page of one person one that they can correct. `marks`: statement or theme id -> "muted", say; `tried`: an
-    edit that was only shown, and what was asked for."""
+    edit that was only shown, and what was asked for; `refused`: why one was not done."""
 
     user: str
     marks: Mapping[str, str]
     questions: Sequence[Question] = ()
     tried: PreviewOut | None = None
     asked: EditIn | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
