@@ -241,14 +241,17 @@ def report(
     ] = None,
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="The page to write.")] = Path("eval.html"),
     readme: Annotated[
-        Path | None, typer.Option("--readme", metavar="FILE", help="Put the table between the marks in this file.")
+        Path | None, typer.Option("--readme", metavar="FILE", help="Put three tables between the marks in this file.")
+    ] = None,
+    tables: Annotated[
+        Path | None, typer.Option("--tables", metavar="FILE", help="Write all tables to this file.")
     ] = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Make one page of all results, with plots.
 
-    It needs no network. With --readme, the table of a README is made anew as well.
+    It needs no network. With --readme, the tables of a README are made anew as well, and with --tables a page of all.
 
     \b
     Example: leitmotif eval report --html eval.html
@@ -261,6 +264,8 @@ def report(
     if readme is not None:
         text = readme.read_text(encoding="utf-8")
         readme.write_text(made.include(text, made.markdown(made.for_readme(documents))), encoding="utf-8")
+    if tables is not None:
+        tables.write_text(made.tables(documents), encoding="utf-8")
     if session.as_json:
         sys.stdout.write(json.dumps({"page": html.name, "documents": len(documents)}) + "\n")
     else:

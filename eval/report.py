@@ -2,7 +2,7 @@
 
     documents = load(sorted(RESULTS.glob("*.json")))
     Path("report.html").write_text(page(documents))
-    readme = include(readme, markdown(documents))
+    readme = include(readme, markdown(for_readme(documents)))
 
 Nothing is measured here and no clock is read: the same documents give the same bytes.
 """
@@ -25,6 +25,11 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"  # what the README shows: the last results, without the rows of users
 SAID = {"users": "{} users", "seed": "seed {}", "date": "{}"}
 ABLATION = "full-"
+TITLE = """# Results
+
+Made from `eval/results` by `leitmotif eval report --tables docs/results.md`; a test checks that it agrees. What the rows are:
+[eval.md](eval.md). What was tried, and what did not work: [eval/LOG.md](../eval/LOG.md).
+"""
 IN_README = ("rank", "profiles", "explanations")  # the kinds of its tables
 BEGIN, END = "<!-- eval:begin -->", "<!-- eval:end -->"
 
@@ -88,8 +93,16 @@ def _table(table: Table) -> str:
 
 
 def for_readme(documents: Sequence[Document]) -> list[Document]:
-    """The rankings, and how far the words can be trusted; the other results are on the page."""
-    return [document for document in documents if document.get("kind", "rank") in IN_README]
+    """The first ranking, and the first results on how far the words can be trusted; the others are in `tables`."""
+    first: dict[str, Document] = {}
+    for document in documents:
+        first.setdefault(str(document.get("kind", "rank")), document)
+    return [first[kind] for kind in IN_README if kind in first]
+
+
+def tables(documents: Sequence[Document]) -> str:
+    """docs/results.md: a table for each document. Raises ReadError as `view` does."""
+    return f"{TITLE}\n{markdown(documents)}\n"
 
 
 def included(readme: str) -> str:
