@@ -216,7 +216,7 @@ class Crowds:
         said = asserted(evidence.phrase, plain.statement(Polarity.LIKE, evidence.phrase), Polarity.LIKE, "", now)
         for writer in self._writers:
             try:
-                return await writer.label("", [said], evidence, taken)
+                return writer.label(await writer.names("", [said], evidence), evidence, taken)
             except LLMUnavailableError:
                 continue
         raise LLMUnavailableError("nobody can name a community")

@@ -9,7 +9,6 @@ The store is read first and written last; between the two nothing is held open, 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,6 +22,8 @@ from agent.edits import edited
 from agent.evidence import Evidence, evidence_of, weighed
 from agent.gate import Crowd, Judge, admit, rests
 from agent.history import History
+from agent.naming import named
+from agent.together import together
 from agent.tracking import Tracker
 from agent.writer import Writer
 from retrieval.course import Course, course
@@ -36,7 +37,6 @@ from retrieval.records import (
     Segment,
     Source,
     Statement,
-    Theme,
     ThemeEvent,
     ThemeEventKind,
 )
@@ -46,7 +46,6 @@ from retrieval.store import Store
 from retrieval.themes import assemble
 from retrieval.topics import Topics
 
-RELABEL_BELOW = 0.5  # a theme is named anew when less than this share of its evidence is what its name was made from
 SAME_DAY = timedelta(days=1)
 
 
@@ -107,7 +106,9 @@ class Profiler:
         found = assemble(user, state, statements, topics, known, as_of, self._rules.decay)
         found = set_apart(found, others(history.events, state))
         statements = [replace(s, horizon=found.horizons[s.id]) for s in statements]
-        themes, renamed = await self._name(found.themes, previous, statements, history, as_of)
+        themes, renamed = await named(
+            self._writer, found.themes, previous, statements, partial(self._shown, history), as_of
+        )
         lived = {t.id for t in themes} | {step.theme for step in found.events}
         steps = (*found.events, *self._renamed_before(user, lived), *renamed)
         profile = Profile(user, as_of, 0, tuple(statements), tuple(themes), theme_events=steps)
@@ -196,10 +197,8 @@ class Profiler:
                 self._store.save_statements([made], grounded=True)
             return made
 
-        fresh = await asyncio.gather(*(write(g, e) for g, e in missing), return_exceptions=True)
-        for failure in (f for f in fresh if isinstance(f, BaseException)):
-            raise failure  # only now, so that none is left at work behind our back
-        made = {g.key: f for (g, _), f in zip(missing, fresh, strict=True) if not isinstance(f, BaseException)}
+        fresh = await together([write(g, e) for g, e in missing])
+        made = {g.key: f for (g, _), f in zip(missing, fresh, strict=True)}
         found = {**known, **made}
         found_again = (s for g, _ in told if (s := found[g.key]) is not None)
         said = {s.id: replace(s, superseded_by=None, superseded_at=None) for s in found_again}
@@ -242,39 +241,7 @@ class Profiler:
         told = self._store.theme_events(user)
         return [step for step in told if step.kind is ThemeEventKind.RENAMED and step.theme in themes]
 
-    async def _name(
-        self,
-        themes: Sequence[Theme],
-        previous: Profile | None,
-        statements: Sequence[Statement],
-        history: History,
-        as_of: datetime,
-    ) -> tuple[list[Theme], list[ThemeEvent]]:
-        """Label what is new or materially changed; everything else keeps its name."""
-        known = previous.themes if previous else ()
-        before = {t.id: t for t in known}
-        by_id = {s.id: s for s in statements}
-        was = {s.id: s for s in previous.statements} if previous else {}
-        named: list[Theme] = []
-        renamed: list[ThemeEvent] = []
-        for theme in themes:
-            old = before.get(theme.id)
-            members = [by_id[i] for i in theme.statements]
-            named_from = [was[i] for i in old.statements if i in was] if old else []
-            if not members or (old and old.label and not _changed(named_from, members)):
-                named.append(theme)
-                continue
-            taken = [t.label for t in named] + [t.label for t in known if t.id != theme.id and t.active]
-            label, origin = await self._writer.label(theme.user, members, self._shown(members, history), taken)
-            if old and old.label and old.label != label:
-                detail = f"{old.label} is now {label}"
-                causes = tuple(dict.fromkeys(e for s in members for e in s.evidence))
-                renamed.append(ThemeEvent(theme.id, ThemeEventKind.RENAMED, as_of, (), detail, causes))
-            medoid = by_id[theme.medoid]
-            named.append(replace(theme, label=label, origin=origin, summary=medoid.text))
-        return named, renamed
-
-    def _shown(self, statements: Sequence[Statement], history: History) -> Evidence:
+    def _shown(self, history: History, statements: Sequence[Statement]) -> Evidence:
         shown = evidence_of(history.shown(*statements), history.items, self._stats)
         said = tuple(s.facet for s in statements if not s.evidence)
         found = tuple(dict.fromkeys((*said, *shown.features))) or tuple(dict.fromkeys(s.facet for s in statements))
@@ -284,7 +251,7 @@ class Profiler:
         if previous and previous.portrait and plain.portrayed(profile.themes) == plain.portrayed(previous.themes):
             return previous.portrait, previous.portrait_origin
         likes, dislikes = plain.labels(profile.themes)
-        words = self._shown(profile.statements, history).features
+        words = self._shown(history, profile.statements).features
         return await self._writer.portrait(profile.user, likes, dislikes, words)
 
 
@@ -292,9 +259,3 @@ def worth_writing(segments: Sequence[Segment], least: int) -> list[Segment]:
     """Segments of `least` distinct items or more; where a user has none, the ones they have, so that one act is enough."""
     enough = [s for s in segments if len({e.item or e.id for e in s.events}) >= least]
     return enough or list(segments)
-
-
-def _changed(old: Sequence[Statement], new: Sequence[Statement]) -> bool:
-    """Is less than half of a theme's evidence what its name was made from? The user's own words are their own evidence."""
-    was, is_ = ({e for s in statements for e in s.evidence or (s.id,)} for statements in (old, new))
-    return len(was & is_) < RELABEL_BELOW * len(is_)

@@ -186,24 +186,23 @@ class Writer:
         lift, best = max((known[i] - unknown[i], text) for i, text in enumerate(texts))
         return best, lift if self._llm.settings.embedded else None
 
-    async def label(
-        self, user: str, statements: Sequence[Statement], evidence: Evidence, taken: Sequence[str]
-    ) -> tuple[str, Origin]:
-        """A short name for what `statements` say and `evidence` shows (one feature at least), unlike the names in `taken`."""
+    def label(self, names: Sequence[str], evidence: Evidence, taken: Sequence[str]) -> tuple[str, Origin]:
+        """The first of `names` that holds for what `evidence` shows (one feature at least) and is unlike those in `taken`; else
+        a plain one."""
         support = replace(evidence.support, titles=())
         taken = [t.lower() for t in taken]
-        for given in await self._names(user, statements, evidence):
+        for given in names:
             text = plain.tidy(given)
             problem = guard.check(text, support, self._embed, least_words=1, most_words=6)
             if problem is None and text.lower() not in taken:
                 return plain.cased(text, evidence.names), Origin.MODEL
             self.tally.refused[problem or "taken"] += 1
-        names = [plain.label(evidence.features[i : i + 2]) for i in range(len(evidence.features))]
-        free = (n for n in names if n.lower() not in taken)
-        return plain.cased(next(free, f"{names[0]} ({len(taken) + 1})"), evidence.names), Origin.FALLBACK
+        plainly = [plain.label(evidence.features[i : i + 2]) for i in range(len(evidence.features))]
+        free = (n for n in plainly if n.lower() not in taken)
+        return plain.cased(next(free, f"{plainly[0]} ({len(taken) + 1})"), evidence.names), Origin.FALLBACK
 
-    async def _names(self, user: str, statements: Sequence[Statement], evidence: Evidence) -> list[str]:
-        """What the LLM would call a theme, likeliest first."""
+    async def names(self, user: str, statements: Sequence[Statement], evidence: Evidence) -> list[str]:
+        """What the LLM would call a theme, likeliest first; none without an LLM. Raises LLMUnavailableError."""
         prompt = library.load("label_theme", tuned=self._tuned)
         if not self._tuned:
             answers = await self._ask(prompt, n=2, user=user, notes=evidence.notes)

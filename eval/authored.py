@@ -53,7 +53,7 @@ async def _one(writer: Writer, groups: Sequence[Sequence[Item]], stats: Catalogu
     for items, statement in said:  # one after the other: names must differ
         evidence = evidence_of(_liked(items, now).events, {item.id: item for item in items}, stats)
         features += evidence.features
-        labels.append((await writer.label("", [statement], evidence, labels))[0])
+        labels.append(writer.label(await writer.names("", [statement], evidence), evidence, labels)[0])
     portrait, origin = (
         await writer.portrait("", labels, [], features) if labels else (plain.portrait([], []), Origin.FALLBACK)
     )

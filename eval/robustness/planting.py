@@ -150,7 +150,7 @@ class Garden:
         if statement is None:
             return []
         evidence = evidence_of(segment.events, {item.id: item for item in items}, self.stats)
-        label, _ = await writer.label(self.user, [statement], evidence, [])
+        label, _ = writer.label(await writer.names(self.user, [statement], evidence), evidence, [])
         portrait, _ = await writer.portrait(self.user, [label], [], evidence.features)
         return [statement.text, statement.facet, label, portrait]
 

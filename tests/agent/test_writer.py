@@ -159,7 +159,8 @@ def shown() -> Evidence:
 
 
 def label(llm: FakeLLM | None, *taken: str) -> tuple[str, Origin]:
-    return asyncio.run(Writer(llm, EMBED, 4, Tally()).label("ann", [], shown(), taken))
+    writer = Writer(llm, EMBED, 4, Tally())
+    return writer.label(asyncio.run(writer.names("ann", [], shown())), shown(), taken)
 
 
 def test_a_label_is_in_the_models_words_where_they_pass(llm: FakeLLM) -> None:

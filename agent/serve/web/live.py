@@ -39,7 +39,8 @@ async def page(
     course = await asyncio.to_thread(service.parts.profiler.course, profile, owned.marks.silent)
     view = UserView(profile, steps, found, service.store.items(ids), events, course)
     marks = {mark.target: mark.mark for mark in edits.owned(user, owned).marks}
-    hand = Hand(user, marks, owned.questions, *(tried or (None, None)), refused)
+    shown, asked = tried or (None, None)
+    hand = Hand(user, marks, owned.questions, shown, asked, refused)
     people, notice = _people(service, user), _notice(missing)
     return Page("Interests", now, figures, (view,), people=people, notice=notice, hand=hand)
 
