@@ -21,7 +21,8 @@ class SentenceOut(_Output):
     text: Annotated[str, StringConstraints(min_length=3, max_length=160)]
 
 
-def _told(text: Any) -> Any:
+def told(text: Any) -> Any:
+    """What an answer says; None where it is the word for nothing."""
     return None if isinstance(text, str) and text.strip(" .").lower() == NOTHING else text
 
 
@@ -34,7 +35,7 @@ class TasteOut(_Output):
 
     text: Annotated[
         Annotated[str, StringConstraints(min_length=2, max_length=160)] | None,  # "日常" is a whole taste
-        BeforeValidator(_told),
+        BeforeValidator(told),
         WithJsonSchema({"type": "string", "minLength": 2, "maxLength": 160}),
     ]
 

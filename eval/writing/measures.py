@@ -19,6 +19,7 @@ from eval.tempting import leaks
 from eval.writing.asking import Written
 from eval.writing.ground import Bench, Ground, content, copies, evidence, repeats, side
 from eval.writing.inputs import Input
+from prompts.outputs import told
 from retrieval.records import Polarity
 
 Part = tuple[float, float]
@@ -38,7 +39,7 @@ def measured(bench: Bench, given: Input, answer: Written) -> Parts:
     found = answer.answer
     match given.task:
         case "statement":
-            return parts | _statement(bench, given, found["text"])
+            return parts | _statement(bench, given, told(found["text"]))
         case "theme":
             named = found.get("theme", found)
             return parts | _silence(given, named is None) | (_theme(bench, given, named) if named else {})
@@ -58,7 +59,7 @@ def says(answer: Written) -> str:
     if "pieces" in found:
         return "; ".join(f"{piece['says']}: {piece['text']}" for piece in found["pieces"]) or "(nothing)"
     named = found.get("theme", found)
-    said = [named.get(key) for key in ("label", "summary", "text")] if named else []
+    said = [told(named.get(key)) for key in ("label", "summary", "text")] if named else []
     return ": ".join(filter(None, said)) or "(nothing)"
 
 

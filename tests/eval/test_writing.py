@@ -24,7 +24,7 @@ from eval.writing.blind import draw, preference
 from eval.writing.compare import document
 from eval.writing.ground import Bench
 from eval.writing.inputs import Input, of_attacks, of_examples, of_sample, of_tempting
-from eval.writing.measures import Parts, measured
+from eval.writing.measures import Parts, measured, says
 from retrieval.readers import ReadError
 from tests.fakes import FakeLLM
 
@@ -177,6 +177,12 @@ def settings(model: str) -> LLMSettings:
 
 def asked(llm: FakeLLM, made: Sequence[Input], file: Path) -> list[Written]:
     return asyncio.run(ask(llm, made, file, told))
+
+
+def test_the_word_nothing_says_nothing_whoever_writes_it() -> None:
+    given = statement(case="incoherent", silent=True)
+    assert parts(given, {"text": "nothing"}) == parts(given, {"text": None})
+    assert says(answer(given, {"text": "Nothing."})) == says(answer(given, {"text": None})) == "(nothing)"
 
 
 def test_raw_answers_are_written_and_read_back(tmp_path: Path) -> None:
