@@ -18,13 +18,13 @@ from agent.errors import LLMUnavailableError, UsageError
 from agent.serve.cli import app
 from agent.tuning.examples import Act, EventsIn, GroundsIn, LabelsIn, Piece, StatementsIn, TextIn, Thing
 from eval.report import markdown, page
-from eval.writing import asking, inputs
+from eval.writing import asking, inputs, measures
 from eval.writing.asking import Written, ask, read, variables
 from eval.writing.blind import draw, preference
 from eval.writing.compare import document
 from eval.writing.ground import Bench
 from eval.writing.inputs import Input, of_attacks, of_examples, of_sample, of_tempting
-from eval.writing.measures import Parts, measured, says
+from eval.writing.measures import Parts, measured
 from retrieval.readers import ReadError
 from tests.fakes import FakeLLM
 
@@ -182,7 +182,7 @@ def asked(llm: FakeLLM, made: Sequence[Input], file: Path) -> list[Written]:
 def test_the_word_nothing_says_nothing_whoever_writes_it() -> None:
     given = statement(case="incoherent", silent=True)
     assert parts(given, {"text": "nothing"}) == parts(given, {"text": None})
-    assert says(answer(given, {"text": "Nothing."})) == says(answer(given, {"text": None})) == "(nothing)"
+    assert measures.says(answer(given, {"text": "Nothing."})) == "(nothing)"
 
 
 def test_raw_answers_are_written_and_read_back(tmp_path: Path) -> None:
