@@ -12,7 +12,7 @@ from typing import TypeVar
 from agent.errors import LLMUnavailableError
 from agent.results import Failure
 
-AT_ONCE = 12  # users in work at the same time: their segments keep 64 requests in flight, and progress can be seen
+AT_ONCE = 32  # users in work at the same time: what they ask for one after the other fills the 64 requests in flight
 Progress = Callable[[int, int], None]  # (done, total)
 _T = TypeVar("_T")
 
