@@ -21,7 +21,8 @@ import openai
 from openai.types import Completion, CompletionUsage
 from openai.types.chat.chat_completion import ChatCompletion, Choice
 
-from agent.config import LLMSettings
+from agent.adapter import shipped
+from agent.config import EMBEDDED_MODEL, LLMSettings
 from agent.errors import LLMError, LLMOutputError, LLMUnavailableError, LLMUnsupportedError
 from agent.protocol import (
     Answer,
@@ -40,6 +41,7 @@ from retrieval.store import LLMCall
 
 Outcome = Literal["ok", "repaired", "invalid", "unavailable"]
 FORCED_TOKENS = 64  # a longer title is scored the slow way
+ADAPTER_DIGITS = 8
 NO_VLLM = "ranking by likelihood needs a vLLM server"
 REPAIR = "That was not valid: {problem}. Answer again with the JSON object only."
 
@@ -75,6 +77,13 @@ class LLM:
         self.log = log
         self._gate = asyncio.Semaphore(settings.concurrency)
         self._token_ids: dict[str, int] = {}
+
+    @property
+    def identity(self) -> str:
+        """Who answers, for what is kept: the model's name, and of the embedded one which adapter. A new adapter of the same
+        name is another model, and what an earlier one wrote or scored is not its."""
+        model = self.settings.model
+        return f"{model}+{shipped()[:ADAPTER_DIGITS]}" if model == EMBEDDED_MODEL else model
 
     async def complete(
         self, prompt: Prompt, *, n: int = 1, user: str | None = None, **variables: Any

@@ -80,7 +80,7 @@ class Reranker:
     async def _neutral(self, candidates: Sequence[Item]) -> Mapping[str, float]:
         """Item id -> log-likelihood per token of its title with nothing known."""
         prompt = library.load("neutral_title")
-        model = self._llm.settings.model
+        model = self._llm.identity
         hashes = {item.id: content_hash(item) for item in candidates}
         known = self._store.neutral_scores(model, prompt.ref, set(hashes.values()))
         missing = [item for item in candidates if hashes[item.id] not in known]

@@ -20,12 +20,12 @@ from typing import Any
 
 from filelock import FileLock
 
+from agent.adapter import ADAPTER
 from agent.config import BASE_MODEL, EMBEDDED_MODEL
 from agent.convert import dequantise, merge, quantise
 from agent.errors import WeightsError
 
 MANIFEST = "manifest.json"
-ADAPTER = Path(__file__).with_name("tuning") / "adapter"
 RECIPE = 2  # raise it when convert.py writes something else, and old folders are written again
 WEIGHTS = ("float32", "w8a8")
 _SPACE = 1_000_000_000  # bytes: the float32 copy exists for a moment even where int8 is wanted

@@ -59,7 +59,7 @@ class Writer:
         if self._tuned:  # the likeliest answer nearly always holds; others are drawn only where it does not
             looser = replace(self.prompt, params=replace(self.prompt.params, temperature=LOOSER))
             self._tries = [(self.prompt, 1), (looser, samples)]
-        self.model = llm.settings.model if llm else ""
+        self.model = llm.identity if llm else ""
 
     async def statement(self, segment: Segment, evidence: Evidence, judge: Judge, now: datetime) -> Statement | None:
         """One statement about a segment whose evidence was `weighed`, or None when even the plain sentence does not pass.

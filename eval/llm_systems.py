@@ -73,7 +73,7 @@ class LLMSystem:
     @property
     def key(self) -> str:
         texts = [library.load(name, tuned=True).sha for name in self.way.prompts]
-        return f"{self.way!r} {self.llm.settings.model} {texts}"
+        return f"{self.way!r} {self.llm.identity} {texts}"
 
     async def rank(self, question: Question) -> Ranking:
         meter = Meter()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent.config import EMBEDDED_PORT, LLMSettings
+from agent.config import EMBEDDED_MODEL, EMBEDDED_PORT, LLMSettings
 from agent.errors import LLMError, LLMOutputError, LLMUnavailableError, LLMUnsupportedError
 from agent.llm import LLM
 from prompts import library
@@ -395,3 +395,11 @@ def test_something_that_is_no_llm_server_is_an_llm_error(server: Server, reply: 
     server.replies = [reply]
     with pytest.raises(LLMError):
         use(server, ask, retries=0)
+
+
+def test_what_another_adapter_of_the_same_name_wrote_is_not_this_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = LLM(LLMSettings(model=EMBEDDED_MODEL)).identity
+    assert ours.startswith(f"{EMBEDDED_MODEL}+")
+    monkeypatch.setattr("agent.llm.shipped", lambda: "0" * 64)
+    assert LLM(LLMSettings(model=EMBEDDED_MODEL)).identity == f"{EMBEDDED_MODEL}+00000000" != ours
+    assert LLM(LLMSettings(model="large")).identity == "large"

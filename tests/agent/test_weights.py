@@ -15,10 +15,11 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import agent.weights
+from agent.adapter import ADAPTER, shipped
 from agent.config import BASE_MODEL, EMBEDDED_MODEL
 from agent.convert import quantise_rows, smooth, write_int8
 from agent.errors import WeightsError
-from agent.weights import ADAPTER, MANIFEST, PackagedFile, model_dir, prepare, publish, sha256, verify
+from agent.weights import MANIFEST, PackagedFile, model_dir, prepare, publish, sha256, verify
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 SOURCE = "pytest/__init__.py"  # any file of any installed package will do
@@ -51,10 +52,11 @@ def an_adapter(folder: Path, content: bytes = b"low rank") -> Path:
 
 
 def test_the_default_is_the_base_with_the_adapter_that_ships(tmp_path: Path, packaged: PackagedFile) -> None:
-    shipped = (ADAPTER / "adapter_model.safetensors").read_bytes()
-    assert (prepare(tmp_path, "float32") / "merged").read_bytes() == shipped
+    weights = ADAPTER / "adapter_model.safetensors"
+    assert (prepare(tmp_path, "float32") / "merged").read_bytes() == weights.read_bytes()
     assert not (prepare(tmp_path, "float32", BASE_MODEL) / "merged").exists()
-    assert len(shipped) <= 12_000_000
+    assert weights.stat().st_size <= 12_000_000
+    assert sha256(weights) == shipped()
 
 
 def test_another_adapter_makes_other_weights(tmp_path: Path, packaged: PackagedFile) -> None:
