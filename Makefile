@@ -35,11 +35,12 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# One thread a worker: torch in two processes, each with a thread for every core, waits for itself.
 unit: setup
-	$(BIN)/pytest -q -m "not e2e"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -m "not e2e" -n logical --dist loadfile
 
-test: lint
-	$(BIN)/pytest -q
+test: lint unit
+	$(BIN)/pytest -q -m e2e
 
 format: setup
 	$(BIN)/ruff check --fix .
