@@ -23,7 +23,7 @@ from retrieval.readers import ReadError
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"  # what the README shows: the last results, without the rows of users
-SAID = {"users": "{} users", "seed": "seed {}", "date": "{}"}
+SAID = {"model": "{}", "users": "{} users", "seed": "seed {}", "date": "{}"}
 ABLATION = "full-"
 TITLE = """# Results
 
