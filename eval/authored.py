@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from agent import plain
 from agent.evidence import evidence_of
+from agent.together import together
 from agent.writer import Writer
 from eval import ungated
 from retrieval.features import CatalogueStats
-from retrieval.records import Event, EventKind, Item, Origin, Polarity, Segment, Statement
+from retrieval.records import Event, EventKind, Item, Origin, Polarity, Segment
 
 K = TypeVar("K", bound=Hashable)
 
@@ -40,30 +40,29 @@ def author(
     """Raises LLMUnavailableError."""
 
     async def everything() -> list[Authored]:
-        return list(await asyncio.gather(*(_one(writer, groups, stats, now) for groups in clusters.values())))
+        return await together([_one(writer, groups, stats, now) for groups in clusters.values()])
 
     return dict(zip(clusters, asyncio.run(everything()), strict=True))
 
 
 async def _one(writer: Writer, groups: Sequence[Sequence[Item]], stats: CatalogueStats, now: datetime) -> Authored:
-    told = await asyncio.gather(*(_statement(writer, items, stats, now) for items in groups))
-    said = [(items, s) for items, s in zip(groups, told, strict=True) if s is not None]
+    segments = [_liked(items, now) for items in groups]
+    told = await together([ungated.statement(s, i, writer, stats, now) for s, i in zip(segments, groups, strict=True)])
+    said = [statement for statement in told if statement is not None]
+    if not said:
+        return Authored((), "", 0)
+    shown = [
+        evidence_of(segment.events, {item.id: item for item in items}, stats)
+        for segment, items, statement in zip(segments, groups, told, strict=True)
+        if statement is not None
+    ]
+    names = await together([writer.names("", [s], e) for s, e in zip(said, shown, strict=True)])
     labels: list[str] = []
-    features: list[str] = []
-    for items, statement in said:  # one after the other: names must differ
-        evidence = evidence_of(_liked(items, now).events, {item.id: item for item in items}, stats)
-        features += evidence.features
-        labels.append(writer.label(await writer.names("", [statement], evidence), evidence, labels)[0])
-    portrait, origin = (
-        await writer.portrait("", labels, [], features) if labels else (plain.portrait([], []), Origin.FALLBACK)
-    )
-    texts = tuple(dict.fromkeys(s.text for _, s in said))
-    written = sum(s.origin is Origin.MODEL for _, s in said) + (origin is Origin.MODEL)
-    return Authored(texts, portrait if labels else "", written)
-
-
-async def _statement(writer: Writer, items: Sequence[Item], stats: CatalogueStats, now: datetime) -> Statement | None:
-    return await ungated.statement(_liked(items, now), items, writer, stats, now)
+    for own, evidence in zip(names, shown, strict=True):
+        labels.append(writer.label(own, evidence, labels)[0])
+    portrait, origin = await writer.portrait("", labels, [], [f for evidence in shown for f in evidence.features])
+    written = sum(s.origin is Origin.MODEL for s in said) + (origin is Origin.MODEL)
+    return Authored(tuple(dict.fromkeys(s.text for s in said)), portrait, written)
 
 
 def _liked(items: Sequence[Item], now: datetime) -> Segment:

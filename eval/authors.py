@@ -89,7 +89,7 @@ async def ours(shop: Workshop, dataset: Dataset, tell: Tell, extra: Histories | 
         user: [Said(s.text, s.polarity, frozenset(s.evidence), s.origin.value) for s in profile.statements]
         for user, profile in built.profiles.items()
     }
-    return Written(said, built.tokens, built.calls, built.seconds, shop.settings.llm.model)
+    return Written(said, built.tokens, built.calls, built.seconds, shop.llm.identity)
 
 
 async def theirs(name: str, shop: Workshop, histories: Histories, items: Mapping[str, Item], tell: Tell) -> Written:
@@ -106,7 +106,7 @@ async def _answers(
 ) -> Written:
     """What is known from an earlier run, and the rest asked now."""
     shop.folder.mkdir(parents=True, exist_ok=True)
-    code = _hash([shop.settings.llm.model, inspect.getsource(rivals)])
+    code = _hash([shop.llm.identity, inspect.getsource(rivals)])
     path = shop.folder / f"{name}-{rival.version}-{code}.jsonl"
     kept = _read(path)
     gate = asyncio.Semaphore(rival.at_once)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from agent.batch import for_each
@@ -23,6 +24,7 @@ from eval.results import to_json
 from eval.runner import source
 from eval.systems import Fused
 from eval.workshop import Workshop
+from prompts import library
 from retrieval.fusion import load_weights
 from retrieval.records import Event, Profile
 
@@ -62,12 +64,12 @@ async def written(shop: Workshop, dataset: Dataset, tell: Tell) -> Mapping[str, 
 
 async def build(shop: Workshop, dataset: Dataset, tell: Tell, extra: Histories | None = None) -> Built:
     """The profiles of the tested users as of just before their targets; with `extra`, those of its users instead, as of their
-    last event, in a home that holds the tested users' events too. A home belongs to the code that wrote it.
+    last event, in a home that holds the tested users' events too. A home belongs to the code, prompts and model that wrote it.
 
     Raises LeitmotifError where a profile could not be built: figures of those that could would be of other people.
     """
     kind = "junk" if extra else "profiles"
-    code = source("agent")[:8]
+    code = _authorship(shop)
     home = shop.folder / f"{kind}-{dataset.digest[:12]}-{code}"
     settings = shop.settings.model_copy(update={"home": home, "database_url": None})
     moments = {case.user: case.at - BEFORE for case in dataset.cases}
@@ -91,3 +93,10 @@ async def build(shop: Workshop, dataset: Dataset, tell: Tell, extra: Histories |
     profiles = {profile.user: profile for profile in found if isinstance(profile, Profile)}
     tokens = totals.tokens_in + totals.tokens_out
     return Built(profiles, totals.calls, tokens, time.monotonic() - started)
+
+
+def _authorship(shop: Workshop) -> str:
+    """Who writes: eight digits of the code, the prompts and the model."""
+    prompts = [library.load(name, version).sha for name in library.names() for version in library.versions(name)]
+    told = "\n".join([source("agent"), source("prompts"), *prompts, shop.llm.identity])
+    return sha256(told.encode()).hexdigest()[:8]

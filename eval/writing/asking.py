@@ -66,13 +66,13 @@ class Written:
 
 
 async def ask(llm: LLM, made: Sequence[Input], file: Path, tell: Tell, *, screened: bool = True) -> list[Written]:
-    """The answers to `made`, in `file` too; what it holds already is not asked again. Replaces `llm.log`. `screened`: the model
-    reads what the product would show it, else all that there is.
+    """The answers to `made`, in `file` too; what it holds already, of this prompt, is not asked again. Replaces `llm.log`.
+    `screened`: the model reads what the product would show it, else all that there is.
 
     Raises LLMUnavailableError, what was answered being kept, and UsageError for a file with another model's answers.
     """
     known = {w.id: w for w in read(file)} if file.exists() else {}
-    if others := {w.model for w in known.values()} - {llm.settings.model}:
+    if others := {w.model for w in known.values()} - {llm.identity}:
         raise UsageError(f"{file.name} holds answers of {sorted(others)[0]}", hint="give each model a file of its own")
     calls: dict[str, LLMCall] = {}
 
@@ -81,7 +81,8 @@ async def ask(llm: LLM, made: Sequence[Input], file: Path, tell: Tell, *, screen
             calls[call.user] = call
 
     llm.log = log
-    left = [i for i in made if i.id not in known or known[i.id].digest != i.digest]
+    asked = {i.id: (i.digest, _prompt(i, llm)) for i in made}
+    left = [i for i in made if i.id not in known or (known[i.id].digest, known[i.id].prompt) != asked[i.id]]
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as stream:
         for start in range(0, len(left), AT_ONCE):
@@ -98,7 +99,7 @@ async def _one(llm: LLM, given: Input, calls: Mapping[str, LLMCall], screened: b
     tuned = llm.settings.tuned
     if isinstance(given.given, TextIn) and not tuned:
         pieces = await _by_code(given.given.text, llm)
-        return Written(*about, CLAUSES, llm.settings.model, 0, 0, {"pieces": pieces})
+        return Written(*about, CLAUSES, llm.identity, 0, 0, {"pieces": pieces})
     prompt = library.load(PROMPTS[given.task], tuned=tuned)
     answer: dict[str, Any] | None = None
     try:
@@ -109,7 +110,14 @@ async def _one(llm: LLM, given: Input, calls: Mapping[str, LLMCall], screened: b
     call = calls[given.id]
     failure = "" if call.outcome == "ok" else "length" if call.finish_reason == "length" else "invalid"
     tokens = (call.tokens_in, call.tokens_out)
-    return Written(*about, prompt.ref, llm.settings.model, *tokens, None if failure else answer, failure)
+    return Written(*about, prompt.ref, llm.identity, *tokens, None if failure else answer, failure)
+
+
+def _prompt(given: Input, llm: LLM) -> str:
+    """What answers an input."""
+    if isinstance(given.given, TextIn) and not llm.settings.tuned:
+        return CLAUSES
+    return library.load(PROMPTS[given.task], tuned=llm.settings.tuned).ref
 
 
 async def _by_code(text: str, llm: LLM) -> list[dict[str, str]]:

@@ -40,7 +40,7 @@ def draw(
         first, second = (ours, theirs) if ours_first else (theirs, ours)
         given = bench.inputs[ours.id]
         about = {"pair": number, "task": given.task, "given": readable(given)}
-        shown.append({**about, "A": _shown(first), "B": _shown(second), "label": ""})
+        shown.append({**about, "A": says(first), "B": says(second), "label": ""})
         key.append({"pair": number, "id": ours.id, "answers": "A" if ours_first else "B"})
     _write(file, shown)
     _write(_key(file), key)
@@ -49,13 +49,7 @@ def draw(
 
 def _worth_reading(bench: Bench, ours: Written, theirs: Written) -> bool:
     given = bench.inputs[ours.id]
-    return given.group in ("trained", "held_out") and given.task in READ and _shown(ours) != _shown(theirs)
-
-
-def _shown(answer: Written) -> str:
-    """Of a theme the name alone: only the tuned model writes a summary, which would tell whose the answer is."""
-    named = (answer.answer or {}).get("theme")
-    return str(named["label"]) if named else says(answer)
+    return given.group in ("trained", "held_out") and given.task in READ and says(ours) != says(theirs)
 
 
 def readable(given: Input) -> str:

@@ -59,7 +59,7 @@ def says(answer: Written) -> str:
     if "pieces" in found:
         return "; ".join(f"{piece['says']}: {piece['text']}" for piece in found["pieces"]) or "(nothing)"
     named = found.get("theme", found)
-    said = [told(named.get(key)) for key in ("label", "summary", "text")] if named else []
+    said = [told(named.get(key)) for key in ("label", "text")] if named else []
     return ": ".join(filter(None, said)) or "(nothing)"
 
 
@@ -143,10 +143,7 @@ def obeys(text: str, given: Input, ground: Ground) -> bool:
 
 def _theme(bench: Bench, given: Input, named: Mapping[str, Any]) -> Parts:
     ground = bench.ground(given)
-    parts = {"label_unsupported": _words(bench, named["label"], ground), "loops": _one(repeats(named["label"]))}
-    if "summary" in named:
-        parts["summary_unsupported"] = _words(bench, named["summary"], ground)
-    return parts
+    return {"label_unsupported": _words(bench, named["label"], ground), "loops": _one(repeats(named["label"]))}
 
 
 def _reason(bench: Bench, given: Input, text: str) -> Parts:

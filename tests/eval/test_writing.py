@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,11 +185,21 @@ def test_the_word_nothing_says_nothing_whoever_writes_it() -> None:
     assert measures.says(answer(given, {"text": "Nothing."})) == "(nothing)"
 
 
+def test_what_another_prompt_was_answered_is_asked_again(tmp_path: Path) -> None:
+    llm, file = FakeLLM(settings(EMBEDDED_MODEL)), tmp_path / "a.jsonl"
+    llm.enqueue({"text": "icelandic mysteries"})
+    (old,) = asked(llm, [statement()], file)
+    file.write_text(json.dumps({**asdict(old), "prompt": "write_statement@1"}) + "\n", "utf-8")
+    llm.enqueue({"text": "slow mysteries"})
+    (new,) = asked(llm, [statement()], file)
+    assert (new.prompt, new.answer) == (old.prompt, {"text": "slow mysteries"})
+
+
 def test_raw_answers_are_written_and_read_back(tmp_path: Path) -> None:
     llm = FakeLLM(settings(EMBEDDED_MODEL))
     llm.enqueue({"text": "icelandic mysteries"})
     (found,) = asked(llm, [statement()], tmp_path / "deep" / "a.jsonl")
-    assert (found.answer, found.failure, found.model) == ({"text": "icelandic mysteries"}, "", EMBEDDED_MODEL)
+    assert (found.answer, found.failure, found.model) == ({"text": "icelandic mysteries"}, "", llm.identity)
     assert found.prompt == "write_statement@3"
     assert found.prompt_tokens > 0
     assert read(tmp_path / "deep" / "a.jsonl") == [found]
@@ -374,8 +384,7 @@ def test_a_reason_says_what_is_shared_and_nothing_else() -> None:
 def test_a_label_has_the_words_of_its_statements() -> None:
     given = Input("t", "trained", "theme", "d", "plain", StatementsIn(statements=("Likes rye", "Likes ovens")), False)
     assert parts(given, {"label": "Rye and cake"})["label_unsupported"] == (1, 2)
-    found = parts(given, {"theme": {"label": "Rye ovens", "summary": "Rye, ovens and kettles"}})
-    assert (found["label_unsupported"], found["summary_unsupported"]) == ((0, 2), (1, 3))
+    assert parts(given, {"theme": {"label": "Rye ovens and kettles"}})["label_unsupported"] == (1, 3)
     assert parts(given, {"theme": None})["abstains_coherent"] == (1, 1)
 
 
@@ -510,14 +519,6 @@ def label(file: Path, labels: Sequence[str]) -> None:
     file.write_text(
         "".join(json.dumps({**r, "label": said}) + "\n" for r, said in zip(rows(file), labels, strict=True)), "utf-8"
     )
-
-
-def test_a_summary_does_not_tell_whose_a_name_is(tmp_path: Path) -> None:
-    given = Input("t", "trained", "theme", "d", "plain", StatementsIn(statements=("Likes rye", "Likes ovens")))
-    ours = answer(given, {"theme": {"label": "Rye", "summary": "Rye from the oven"}})
-    draw(Bench([given]), [ours], [answer(given, {"label": "Ovens"})], tmp_path / "pairs.jsonl", seed=0)
-    (row,) = rows(tmp_path / "pairs.jsonl")
-    assert {row["A"], row["B"]} == {"Rye", "Ovens"}
 
 
 def test_labels_come_to_a_share_with_an_interval(tmp_path: Path) -> None:
