@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -70,7 +70,7 @@ class ProfileSettings(_Section):
 
     window_events: int = Field(120, ge=10, description="most recent events that a profile reads")
     segment_max: int = Field(8, ge=3, description="events a statement is written from, at most")
-    segment_min: int = Field(2, ge=1, description="and at least")
+    segment_min: int = Field(2, ge=1, description="items a statement is written from, at least")
     segment_similarity: float = Field(0.25, ge=0, le=1, description="cosine of topic vectors to join a segment")
     segment_gap_days: float = Field(60.0, gt=0, description="a longer pause starts a new segment")
     samples: int = Field(3, ge=1, le=16, description="answers drawn a segment; the guard and likelihood choose")
@@ -136,6 +136,14 @@ class Settings(BaseSettings):
         if not (isinstance(engine, dict) and "port" in engine and isinstance(llm, dict)):
             return data
         return {**data, "llm": {"base_url": f"http://127.0.0.1:{engine['port']}/v1", **llm}}
+
+    @model_validator(mode="after")
+    def _only_the_tuned_model_says_what_fits(self) -> Self:
+        if self.recommend.asks == "fits" and not self.llm.tuned:
+            raise ValueError(
+                f"recommend.asks = 'fits' needs the tuned embedded model, and llm.model is {self.llm.model!r}"
+            )
+        return self
 
     @property
     def db_url(self) -> str:

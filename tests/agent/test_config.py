@@ -53,6 +53,7 @@ def test_an_option_that_was_not_given_does_not_hide_the_environment(monkeypatch:
         "[profile]\nsamples = 'many'\n",
         "[llm\n",
         "[recommend]\ndiversity = 1.5\n",
+        "[recommend]\nasks = 'fits'\n[llm]\nmodel = 'large'\n",
     ],
 )
 def test_a_bad_file_is_refused_in_one_line(text: str) -> None:
@@ -62,6 +63,14 @@ def test_a_bad_file_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
     assert caught.value.hint
+
+
+def test_only_the_tuned_model_can_be_asked_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEITMOTIF_RECOMMEND__ASKS", "fits")
+    assert load_settings().recommend.asks == "fits"
+    monkeypatch.setenv("LEITMOTIF_LLM__MODEL", "large")
+    with pytest.raises(ConfigError, match=r"needs the tuned embedded model, and llm\.model is 'large'"):
+        load_settings()
 
 
 def test_a_bad_key_is_named() -> None:

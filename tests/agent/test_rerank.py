@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from agent.protocol import RawScore, Usage
 from agent.rerank import TAKEN, TAKEN_BYTES, TITLE_CHARS, Reranker, short, taken
 from retrieval.records import Item, Polarity, Profile, Theme
 from retrieval.store import Store
-from tests.fakes import NOW, FakeLLM, catalogue
+from tests.fakes import NOW, FakeLLM, catalogue, make_service
 
 ITEMS = catalogue()[:6]
 SEA = Item("sea", "Deep Water", categories=("film",), tags=("sea", "calm"))
@@ -225,3 +226,13 @@ def test_a_tuned_model_that_knows_no_likes_scores_titles(store: Store) -> None:
     rate(llm, store, profile=replace(ANN, themes=()), recent=numbered(3))
     assert not llm.prompts
     assert llm.scored
+
+
+@pytest.mark.parametrize("asks", ["titles", "fits"])
+def test_the_setting_decides_what_the_tuned_model_is_asked(tmp_path: Path, asks: str) -> None:
+    llm = Fitting()
+    with make_service(tmp_path, llm, recommend={"asks": asks, "llm_weight": 1.0}) as service:
+        asyncio.run(service.profile("ann", now=NOW))
+        llm.scored.clear()
+        asyncio.run(service.recommend("ann", now=NOW, k=3))
+    assert (bool(llm.prompts), bool(llm.scored)) == (asks == "fits", asks == "titles")
