@@ -37,7 +37,7 @@ lint: setup
 
 # One thread a worker: torch in two processes, each with a thread for every core, waits for itself.
 unit: setup
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -m "not e2e" -n logical --dist loadfile
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -m "not e2e" -n logical --maxprocesses 8 --dist loadfile
 
 test: lint unit
 	$(BIN)/pytest -q -m e2e

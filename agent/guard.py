@@ -23,9 +23,7 @@ from retrieval.features import DOMAINS
 EmbedTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 
 NEAR = 0.65  # cosine of MiniLM word vectors. At 0.5 "fiction" passed for reports on football
-MOST_NAMED = (
-    3  # words of a feature that name something, as in all 4,621 of the examples and 1,371 of 1,378 of MovieLens
-)
+MOST_NAMED = 3  # words of a feature that name something: all 4,621 of the examples, 1,371 of 1,378 of MovieLens
 MOST_TYPED = 10  # words of a query that may be said
 LONG_WORD = 5  # letters; shorter words that claim nothing ("and", "with") may be repeated
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")

@@ -52,7 +52,7 @@ def open_index(root: Path, source: Catalogue, embedder: Embedder, progress: Prog
         index = ExactIndex()
     try:
         index.ensure(source, embedder, progress)
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves nothing open; it is raised again
         index.close()
         raise
     return index
@@ -161,7 +161,7 @@ class ItemIndex:
                 if progress:
                     progress(chroma.count, signature[0])
             self._commit(chroma, signature)
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves nothing open; it is raised again
             chroma.close()
             shutil.rmtree(chroma.directory, ignore_errors=True)
             raise
@@ -209,7 +209,7 @@ class _Chroma:
                 self._create() if create else self._client.get_collection(_COLLECTION, embedding_function=None)
             )
             self.count = self._items.count()
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves nothing open; it is raised again
             self._client.close()
             raise
 

@@ -57,7 +57,7 @@ class Store(
         try:
             self._upgrade()
             self._scrub_if_pending()
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves nothing open; it is raised again
             self.close()
             raise
 

@@ -57,9 +57,7 @@ _TURNED_DOWN = re.compile(
     re.IGNORECASE,
 )
 
-_RELATES = re.compile(
-    r"\b(?:its|their|his|her)\b", re.IGNORECASE
-)  # "jazz and its eastern Europe": notes show no such tie
+_RELATES = re.compile(r"\b(?:its|their|his|her)\b", re.IGNORECASE)  # "jazz and its Europe": notes show no tie
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _notes = lru_cache(maxsize=512)(notes_of)  # several answers to one input follow each other
 

@@ -41,7 +41,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What was kept, and for some of it the likeliest answer to the same input that was refused."""
+    """What was kept, and for some of it an answer to the same input that was refused."""
 
     examples: list[Example]
     pairs: list[Preference]

@@ -66,9 +66,8 @@ class PreferenceTrainer(AnswerTrainer):
         parted = apart(labels) & told
         chosen, refused = _mean(losses, parted)[0::2], _mean(losses, parted)[1::2]
         wanted = -torch.nn.functional.logsigmoid(self.beta * (refused - chosen) - self.margin)
-        kept = (
-            losses[0::2].sum() / told[0::2].sum()
-        )  # a token of null counts no more than one of a sentence, as in the first stage
+        # a token of "nothing" counts no more than one of a phrase, as in the first stage
+        kept = losses[0::2].sum() / told[0::2].sum()
         return wanted.mean() + kept
 
 
