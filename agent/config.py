@@ -170,6 +170,8 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**given)
     except ValidationError as exc:
         first = exc.errors()[0]
+        if not first["loc"]:  # two settings that do not go together
+            raise ConfigError(first["msg"].removeprefix("Value error, ")) from exc
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"bad setting {where!r}: {first['msg']}") from exc
     except ValueError as exc:  # an unreadable TOML file or environment value

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent import guard
+
 ENOUGH = 2  # items that carry a claim: what one item happens to be is no taste
 MOST_KINDS = 2
 MOST_FEATURES = 5
@@ -37,8 +39,9 @@ class Notes:
     def text(self) -> str:
         """The lines of the prompt, without the polarity."""
         lines = [NOTHING]  # that somebody watches films tells no taste
-        if self.features:
-            lines = [f"{_listed(self.kinds[:MOST_KINDS])} | {_listed(self.features[:MOST_FEATURES])}".strip(" |")]
+        if features := _telling(self.features[:MOST_FEATURES]):
+            kinds = _telling(self.kinds[:MOST_KINDS], features)
+            lines = [f"{_listed(kinds)} | {_listed(features)}".strip(" |")]
         if self.against:
             lines.append(f"but not: {', '.join(self.against[:MOST_KINDS])}")
         lines += [f"typed: {short(text)}" for text in self.typed[-MOST_TYPED:]]
@@ -63,6 +66,17 @@ def item_line(kind: str, title: str, features: Sequence[str]) -> str:
     """An item that may fit: "film Cold Harbour (mystery, iceland)"."""
     own = ", ".join(features[:MOST_FEATURES])
     return f"{kind} {short(title)}".strip() + (f" ({own})" if own else "")
+
+
+def _telling(found: Sequence[Counted], known: Sequence[Counted] = ()) -> list[Counted]:
+    """Without what has a word in common with one of `known`, or with one before it: a small model that reads "board game" and
+    "game design" says "game" twice."""
+    told: list[Counted] = []
+    for one in found:
+        spoken = (word for value, _ in (*known, *told) for word in guard.content(value))
+        if guard.stems(guard.content(one[0])).isdisjoint(guard.stems(spoken)):
+            told.append(one)
+    return told
 
 
 def _listed(found: Sequence[Counted]) -> str:

@@ -29,6 +29,9 @@ def themes(
     every: Annotated[
         int | None, typer.Option("--every", metavar="N", min=1, help="Points a checkpoint; default: each day.")
     ] = None,
+    ideal: Annotated[
+        bool, typer.Option("--ideal", help="Streams whose meanings are known: what the rules lose, and no embedding.")
+    ] = False,
     out: Out = None,
     as_json: Json = False,
     home: Home = None,
@@ -47,7 +50,7 @@ def themes(
     from eval.workshop import Workshop
 
     session = Session(ctx, as_json, home)
-    request = Request(tuple(sources or ()), seeds, seed, names(systems) or SYSTEMS, every)
+    request = Request(tuple(sources or ()), seeds, seed, names(systems) or SYSTEMS, every, ideal)
     shop = Workshop(session.settings, datetime.now(UTC))
     with telling() as tell:
         document = Run(request, shop.embedder, shop.folder, shop.now, tell).document()

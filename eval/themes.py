@@ -22,7 +22,7 @@ from eval import stats, theme_systems
 from eval.rank import Tell
 from eval.results import to_json
 from eval.rivals import NotInstalledError
-from eval.streams import films, planted, sentences
+from eval.streams import films, ideal, planted, sentences
 from eval.streams.files import load
 from eval.streams.lives import Words, live, told
 from eval.streams.streams import KINDS, Stream
@@ -38,13 +38,14 @@ BACKGROUND = 24  # texts of each topic whose mean is taken out of all, as retrie
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to run. `sources`: files of streams, and folders of items with genres; without any, our own. `seeds` of each kind
-    that is generated, from `seed`; `every` points a checkpoint, or each day with points."""
+    that is generated, from `seed`; `every` points a checkpoint, or each day with points; `ideal`: streams without words."""
 
     sources: tuple[Path, ...] = ()
     seeds: int = 4
     seed: int = 0
     systems: tuple[str, ...] = theme_systems.SYSTEMS
     every: int | None = None
+    ideal: bool = False
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.systems if name not in theme_systems.SYSTEMS]:
@@ -112,7 +113,10 @@ class Run:
 
     def _made(self, embedder: Embedder) -> Iterator[Stream]:
         ours: list[tuple[str, Words]] = []
-        if not self.request.sources:
+        if self.request.ideal:
+            for n in range(self.request.seeds):
+                yield ideal.stream(self.request.seed + n)
+        elif not self.request.sources:
             ours = [("planted", planted.words()), ("sentences", sentences.words())]
         for source in self.request.sources:
             if source.is_file():

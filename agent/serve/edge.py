@@ -91,6 +91,8 @@ def _os_hint(exc: OSError) -> str:
         return "free some space, or choose another --home"
     if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "check the rights of that path, or choose another --home"
+    if exc.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        return "give another path, or make its folder first"
     return "run `leitmotif doctor`"
 
 

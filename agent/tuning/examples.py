@@ -155,11 +155,12 @@ class _Line(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """What a model is tuned on: examples with their splits, answers that were chosen, chosen answers beside refused ones."""
+    """What a model is tuned on: examples with their splits, answers that were chosen, and rounds of chosen answers beside
+    refused ones."""
 
     examples: Sequence[Example]
     chosen: Sequence[Example] = ()
-    preferences: Sequence[Preference] = ()
+    rounds: Sequence[Sequence[Preference]] = ()
 
 
 def lessons(data: Path | None = None, resampled: Path | None = None) -> Lessons:
@@ -168,7 +169,7 @@ def lessons(data: Path | None = None, resampled: Path | None = None) -> Lessons:
     return Lessons(
         load(data or DATA),
         load(more / "chosen") if more else (),
-        load_preferences(more / "preferences") if more else (),
+        load_rounds(more / "preferences") if more else (),
     )
 
 
@@ -178,6 +179,13 @@ def load(folder: Path = DATA) -> list[Example]:
     if not files:
         raise UsageError(f"no examples in {folder}", hint="give a folder of .jsonl files; docs/tune.md shows one")
     return [example for file in files for example in _read(file)]
+
+
+def load_rounds(folder: Path) -> list[list[Preference]]:
+    """The pairs of the files in a folder are the first round, those of each folder in it, in the order of their names, one
+    more: answers of the model that the rounds before have made. Raises UsageError as `load_preferences` does."""
+    deeper = sorted(path for path in folder.glob("*") if path.is_dir())
+    return [pairs for path in (folder, *deeper) if (pairs := load_preferences(path))]
 
 
 def load_preferences(folder: Path) -> list[Preference]:

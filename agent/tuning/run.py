@@ -23,7 +23,7 @@ from agent.llm import LLM
 from agent.tuning import examples, settings
 from agent.tuning.choose import choose
 from agent.tuning.recombine import Sizes, recombined
-from agent.tuning.train import Figures, train
+from agent.tuning.train import ADAPTER_FILE, Figures, train
 from agent.weights import embedder_folder
 from retrieval.embed import SentenceTransformerEmbedder
 
@@ -50,18 +50,24 @@ def tune(
     *,
     config: Path = settings.CONFIG,
     most_steps: int = -1,
+    start: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> Tuned:
     """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with.
+    `start` is an adapter with which only the last round of preferences is made.
 
-    Raises UsageError for a bad name and for nothing to train on, ConfigError for what the file says, WeightsError for the base.
+    Raises UsageError for a bad name, for a `start` that is none and for nothing to train on, ConfigError for what the file says, WeightsError for the base.
     """
     if not _NAME.fullmatch(name) or name == "base":
         raise UsageError(f"bad name {name!r}", hint="use small letters, digits and hyphens, at most 32, and not `base`")
+    if start is not None and not (start / ADAPTER_FILE).is_file():
+        raise UsageError(f"no adapter in {start}", hint="give the folder that `leitmotif tune` has written")
     work = given.home.resolve() / "tuning" / name / "work"
     work.mkdir(parents=True, exist_ok=True)
     base = weights.prepare(given.home, "float32", BASE_MODEL, progress=progress)
-    figures = train(settings.read(config), lessons, base, work, progress=progress, most_steps=most_steps)
+    figures = train(
+        settings.read(config), lessons, base, work, progress=progress, most_steps=most_steps, start=start
+    )
     adapter = work.with_name("adapter")
     with weights.publish(adapter, {"name": name, "figures": asdict(figures)}) as folder:
         for part in _PARTS:

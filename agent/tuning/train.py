@@ -22,7 +22,7 @@ from typing import Any
 from agent.errors import UsageError
 from agent.host import cpu_flags
 from agent.tuning.batches import Encoded, encode
-from agent.tuning.examples import Example, Lessons
+from agent.tuning.examples import Example, Lessons, Preference
 from agent.tuning.pairs import made
 from agent.tuning.render import Rendered, render, render_pair
 from agent.tuning.settings import TuneConfig
@@ -62,8 +62,9 @@ def train(
     most_steps: int = -1,
     start: Path | None = None,
 ) -> Figures:
-    """Train on the `train` split and on what was chosen, then on the preferences; look at `dev`. `base` is the float32 folder
-    of the base model; `start` an adapter to go on from; `most_steps` ends each stage early (-1: does not).
+    """Train on the `train` split and on what was chosen, then on the preferences, round after round; look at `dev`. `base` is
+    the float32 folder of the base model; `most_steps` ends each stage early (-1: does not). From `start`, an adapter that the
+    stages before have made, only the last round is trained.
 
     Raises UsageError where there is nothing to train on.
     """
@@ -73,19 +74,23 @@ def train(
     started = time.monotonic()
     set_seed(config.seed)
     tokenizer: Any = AutoTokenizer.from_pretrained(str(base))
-    passes = _passes(config, lessons.examples, lessons.chosen)
-    if not passes:
-        raise UsageError("there are no training examples", hint='at least one needs "split": "train"')
+    passes = [] if start else _passes(config, lessons.examples, lessons.chosen)
+    rounds = lessons.rounds[-1:] if start else lessons.rounds
+    if not (rounds if start else passes):
+        hint = "it needs pairs" if start else 'at least one needs "split": "train"'
+        raise UsageError("there are no training examples", hint=hint)
     learnt = [encode(tokenizer, r) for r in passes]
-    pairs = [(encode(tokenizer, render(p.chosen)), encode(tokenizer, render(p.refused))) for p in lessons.preferences]
+    pairs = [
+        [(encode(tokenizer, render(p.chosen)), encode(tokenizer, render(p.refused))) for p in told] for told in rounds
+    ]
     watched = [encode(tokenizer, render(e)) for e in lessons.examples if e.split == "dev"]
     precision = _precision(config.training.precision)
     model = _with_adapter(config, base, getattr(torch, precision), start)
     run = _Run(config, model, watched, tokenizer.pad_token_id, out, progress, most_steps)
     losses, steps, dev_loss = run.stages(learnt, pairs, f"{start}")
     seconds = round(time.monotonic() - started, 1)
-    told = [*learnt, *(e for pair in pairs for e in pair)]
-    figures = _figures(lessons, told, losses, dev_loss, steps, seconds, precision, save(model, out))
+    told = [*learnt, *(e for told in pairs for pair in told for e in pair)]
+    figures = _figures(lessons, rounds, told, losses, dev_loss, steps, seconds, precision, save(model, out))
     about = {"config": config.model_dump(), "figures": asdict(figures)}
     (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
     for folder in out.glob("checkpoints*"):
@@ -95,7 +100,7 @@ def train(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What both stages share."""
+    """What the stages share."""
 
     config: TuneConfig
     model: Any
@@ -106,29 +111,33 @@ class _Run:
     most_steps: int
 
     def stages(
-        self, learnt: Sequence[Encoded], pairs: Sequence[tuple[Encoded, Encoded]], about: str
+        self, learnt: Sequence[Encoded], rounds: Sequence[Sequence[tuple[Encoded, Encoded]]], about: str
     ) -> tuple[list[float], int, float | None]:
         """The loss of each step, how many there were, and the loss on the dev split. Each stage has checkpoints of its own,
-        so that what was cut off in the second goes on there."""
+        so that what was cut off in a later one goes on there."""
         from agent.tuning.trainer import preference_trainer_of, trainer_of
 
-        first = self.config.model_dump_json(exclude={"preference"}) + about
-        work, last = self._work("checkpoints", first, learnt)
-        history = _History(self.out / "history.jsonl", self.progress, resumed=last is not None)
         shared = (self.watched, self.pad)
-        trainer: Any = trainer_of(self.config, self.model, learnt, *shared, work, history.add, self.most_steps)
-        trainer.train(resume_from_checkpoint=last)
-        steps = trainer.state.global_step
-        if pairs:
-            self.progress(f"{len(pairs)} pairs of a chosen and a refused answer")
-            told = partial(history.add, after=steps)
-            flat = [*learnt, *(e for pair in pairs for e in pair)]
-            work, last = self._work("checkpoints-preferences", self.config.model_dump_json() + about, flat)
-            trainer = preference_trainer_of(self.config, self.model, pairs, *shared, work, told, self.most_steps)
+        trainer: Any = None
+        steps, seen = 0, list(learnt)
+        first = self.config.model_dump_json(exclude={"preference"}) + about
+        stages: list[tuple[str, str, Sequence[Any]]] = [("checkpoints", first, learnt)] if learnt else []
+        told = self.config.model_dump_json() + about
+        stages += [(f"checkpoints-preferences-{n}", told, pairs) for n, pairs in enumerate(rounds)]
+        history: _History | None = None
+        for name, known, rows in stages:
+            if rows is not learnt:
+                self.progress(f"{len(rows)} pairs of a chosen and a refused answer")
+                seen += [e for pair in rows for e in pair]
+            work, last = self._work(name, known, seen)
+            history = history or _History(self.out / "history.jsonl", self.progress, resumed=last is not None)
+            tell = partial(history.add, after=steps)
+            make = trainer_of if rows is learnt else preference_trainer_of
+            trainer = make(self.config, self.model, rows, *shared, work, tell, self.most_steps)
             trainer.train(resume_from_checkpoint=last)
             steps += trainer.state.global_step
         dev_loss = float(trainer.evaluate()["eval_loss"]) if self.watched else None
-        return history.losses(), steps, dev_loss
+        return history.losses() if history else [], steps, dev_loss
 
     def _work(self, name: str, about: str, told: Sequence[Encoded]) -> tuple[Path, str | None]:
         """A folder for checkpoints, and the last one in it that was made of the same."""
@@ -139,6 +148,7 @@ class _Run:
 
 def _figures(
     lessons: Lessons,
+    rounds: Sequence[Sequence[Preference]],
     learnt: Sequence[Encoded],
     losses: Sequence[float],
     dev_loss: float | None,
@@ -149,7 +159,7 @@ def _figures(
 ) -> Figures:
     return Figures(
         train_examples=sum(e.split == "train" for e in (*lessons.examples, *lessons.chosen)),
-        preferences=len(lessons.preferences),
+        preferences=sum(map(len, rounds)),
         dev_examples=sum(e.split == "dev" for e in lessons.examples),
         steps=steps,
         tokens=sum(len(e.ids) for e in learnt),

@@ -20,6 +20,7 @@ import numpy as np
 from retrieval.evolution.groups import Group, centroid, join, reset, settle, take
 from retrieval.evolution.measures import between, cohesion, distinct, halves, whole
 from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
+from retrieval.evolution.sittings import companion, mixed, strangers
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
 Kind = ThemeEventKind
@@ -38,6 +39,8 @@ class Core:
     events: list[ThemeEvent] = field(default_factory=list)
     serial: int = 0
     visits: int = 0
+    sittings: int = 0
+    last_at: datetime | None = None
 
     def copy(self) -> Core:
         """A snapshot. Arrays are shared: they are replaced and never written to."""
@@ -52,15 +55,18 @@ class Core:
 def step(core: Core, point: Point, vector: Vectors, rules: EvolutionRules) -> None:
     """Add one point, not earlier than those before. A zero `vector` (dim,) says nothing and belongs nowhere."""
     core.labels.append(0)
+    if core.last_at is None or point.at - core.last_at > rules.sitting:
+        core.sittings += 1
+    core.last_at = point.at
     if vector.any():
-        fits = _fitting(core, point, vector)
+        fits = _fitting(core, point, vector, rules)
         home = fits[0] if fits else _found(core, point, vector, rules)
         if home.size == 0 or point.at - home.last_at > rules.visit:
             core.visits += 1
             visit = core.visits
         else:
             visit = home.seen
-        join(home, point, Member(point.id, len(core.labels) - 1, visit, point.at, vector), rules)
+        join(home, point, Member(point.id, len(core.labels) - 1, visit, point.at, vector, core.sittings), rules)
         core.labels[-1] = home.serial
         if home.theme:
             _return(core, home, point, rules)
@@ -74,15 +80,18 @@ def step(core: Core, point: Point, vector: Vectors, rules: EvolutionRules) -> No
     _fade(core, point)
 
 
-def _fitting(core: Core, point: Point, vector: Vectors) -> list[Group]:
+def _fitting(core: Core, point: Point, vector: Vectors, rules: EvolutionRules) -> list[Group]:
     """The groups that would take the point in, nearest first."""
     groups = [g for g in core.groups if g.polarity is point.polarity]
     if not groups:
         return []
     totals = np.stack([g.total for g in groups])
     dots = totals @ vector
-    fit = dots >= [g.bar * g.count for g in groups]
-    cosines = dots / np.sqrt(np.einsum("ij,ij->i", totals, totals))
+    last = next((label for label in reversed(core.labels[-3:-1]) if label), 0)
+    still = np.array([g.serial == last and point.at - g.last_at <= rules.sitting for g in groups])
+    ease = np.where(still, rules.ease, 1.0)
+    fit = dots >= ease * [g.bar * g.count for g in groups]
+    cosines = dots / np.sqrt(np.einsum("ij,ij->i", totals, totals)) + still * rules.bonus
     return [groups[i] for i in np.argsort(-cosines, kind="stable") if fit[i]]
 
 
@@ -116,7 +125,7 @@ def enough(bud: Group, rules: EvolutionRules) -> bool:
     """Has a bud enough acts, on enough different things, that belong together?"""
     if bud.size < rules.birth or bud.weight < rules.birth_weight:
         return False
-    own = distinct(bud.vectors())
+    own = distinct(bud.vectors(), rules.same)
     return len(own) >= rules.birth and cohesion(own) >= rules.birth_cohesion
 
 
@@ -150,7 +159,13 @@ def _open(core: Core, bud: Group, point: Point, rules: EvolutionRules) -> None:
     vectors = bud.vectors()
     middle = vectors.mean(axis=0)
     near = [(float(g.total @ middle) / g.count, g) for g in core.themes(bud)]
-    parent = max(((fit, g) for fit, g in near if fit >= g.bar), key=lambda found: found[0], default=(0.0, None))[1]
+    parent = max(((fit, g) for fit, g in near if fit >= g.bar * rules.kin), key=lambda found: found[0], default=(0.0, None))[1]
+    mate = companion(bud, core.themes(bud), rules)
+    if mate is not None:
+        take(mate, bud, rules)
+        settle(mate, core.visits, rules)
+        _remove(core, bud, mate)
+        return
     recent = [m for m in parent.window if m.place >= bud.window[0].place] if parent else []
     if parent and recent and between(vectors, np.stack([m.vector for m in recent])) >= rules.split_below:
         take(parent, bud, rules)
@@ -209,7 +224,7 @@ def _merge(core: Core, home: Group, fits: Sequence[Group], point: Point, rules: 
             continue
         first.bridges[second.serial] = first.bridges.get(second.serial, 0) + 1
         settle(other, core.visits, rules)  # who takes its points may be what has become of it: no silence yet
-        if first.bridges[second.serial] >= rules.bridges:
+        if first.bridges[second.serial] >= rules.bridges and not strangers(first, second, rules.met):
             _unite(core, *((first, second) if first.mass >= second.mass else (second, first)), point, rules)
             return True
     return False
@@ -263,7 +278,8 @@ def _parts(theme: Group, rules: EvolutionRules) -> tuple[list[Member], list[Memb
         if (
             min(len(one), len(two)) >= rules.birth
             and between(one, two) < rules.split_below
-            and min(len(distinct(one)), len(distinct(two))) >= rules.birth
+            and mixed(members, sides) <= rules.mixed
+            and min(len(distinct(one, rules.apart)), len(distinct(two, rules.apart))) >= rules.birth
         ):
             return (
                 [m for m, side in zip(members, sides, strict=True) if not side],

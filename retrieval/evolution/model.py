@@ -51,6 +51,7 @@ class Member:
     visit: int
     at: datetime
     vector: Vectors = field(repr=False)
+    sitting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,17 @@ class EvolutionRules:
     birth: int = 3
     birth_weight: float = 1.5
     birth_cohesion: float = 0.35
+    kin: float = 1.0
+    beside: float = 0.3
+    beside_floor: float = 0.05
+    mixed: float = 0.2
+    met: int = 12
+    sitting: timedelta = timedelta(minutes=30)
+    ease: float = 0.5
+    bonus: float = 0.0
+    most: float = 1.0
+    same: float = 0.98
+    apart: float = 0.98
     burst: timedelta = timedelta(days=2.5)
     many: int = 10
     near: int = 40

@@ -19,7 +19,7 @@ from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
 from retrieval.evolution.state import Entry, Past, State, refold
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
-VERSION = 2
+VERSION = 3
 
 
 def to_json(state: State) -> str:
@@ -80,7 +80,7 @@ def _core(core: Core) -> dict[str, object]:
 
 def _group(group: Group) -> dict[str, object]:
     return {f.name: getattr(group, f.name) for f in fields(group)} | {
-        "window": [[m.id, m.place, m.visit, m.at, m.vector] for m in group.window],
+        "window": [[m.id, m.place, m.visit, m.at, m.vector, m.sitting] for m in group.window],
         "bridges": sorted(group.bridges.items()),
     }
 
@@ -90,7 +90,7 @@ def _to_group(row: dict[str, Any]) -> Group:
         "polarity": Polarity(row["polarity"]),
         "last_at": _time(row["last_at"]),
         "total": _vector(row["total"]),
-        "window": tuple(Member(m[0], m[1], m[2], _time(m[3]), _vector(m[4])) for m in row["window"]),
+        "window": tuple(Member(m[0], m[1], m[2], _time(m[3]), _vector(m[4]), m[5]) for m in row["window"]),
         "bridges": {int(serial): seen for serial, seen in row["bridges"]},
         "was": tuple((id_, _vector(vector)) for id_, vector in row["was"]),
     })  # fmt: skip
@@ -103,7 +103,8 @@ def _to_core(row: dict[str, Any]) -> Core:
         )
         for e in row["events"]
     ]
-    return Core(**row | {"groups": [_to_group(g) for g in row["groups"]], "events": events})
+    last_at = row["last_at"] and _time(row["last_at"])
+    return Core(**row | {"last_at": last_at, "groups": [_to_group(g) for g in row["groups"]], "events": events})
 
 
 def _to_rules(row: dict[str, Any]) -> EvolutionRules:
@@ -111,6 +112,7 @@ def _to_rules(row: dict[str, Any]) -> EvolutionRules:
         "burst": timedelta(seconds=row["burst"]),
         "visit": timedelta(seconds=row["visit"]),
         "gift": timedelta(seconds=row["gift"]),
+        "sitting": timedelta(seconds=row["sitting"]),
         "quiet": timedelta(seconds=row["quiet"]),
         "split_looks": tuple(row["split_looks"]),
     })  # fmt: skip

@@ -20,7 +20,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, v
 from agent.errors import UsageError
 from eval.report import markdown
 from eval.rivals import NotInstalledError
-from eval.streams import films, planted, sentences
+from eval.streams import films, ideal, planted, sentences
 from eval.streams.files import load, save
 from eval.streams.lives import SILENCE_DAYS, Words, live, told
 from eval.streams.streams import OUT, Change, Stream, ends, truth_at
@@ -395,6 +395,20 @@ def test_streams_of_our_own_are_made_from_seeds(tmp_path: Path) -> None:
     found = Run(request, HashEmbedder(), tmp_path, NOW, lambda *_: None).document()
     assert set(found["by_stream"]) == {"planted-5", "sentences-5"}
     assert found["dataset"] == "planted, sentences"
+
+
+def test_the_ideal_streams_leave_nothing_to_an_embedding(tmp_path: Path) -> None:
+    made = ideal.stream(5)
+    alike = made.vectors @ made.vectors.T
+    plain = [row for row, theme in enumerate(made.truth) if theme and "+" not in theme]
+    same = np.array([[made.truth[a] == made.truth[b] for b in plain] for a in plain])
+    known = alike[np.ix_(plain, plain)]
+    np.fill_diagonal(known, ideal.ALIKE)
+    np.testing.assert_allclose(known, np.where(same, ideal.ALIKE, 0), atol=1e-6)
+    request = Request(seeds=1, seed=5, systems=("leitmotif",), ideal=True)
+    found = Run(request, HashEmbedder(), tmp_path, NOW, lambda *_: None).document()
+    assert set(found["by_stream"]) == {"ideal-5"}
+    assert found["systems"]["leitmotif"]["ari"] > 0.95
 
 
 def test_two_streams_of_one_name_are_refused(tmp_path: Path) -> None:

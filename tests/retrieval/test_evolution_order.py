@@ -141,7 +141,7 @@ def test_other_rules_need_a_replay() -> None:
 
 def test_a_state_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version 0"):
-        from_json(whole().replace('"version":2', '"version":0'))
+        from_json(whole().replace('"version":3', '"version":0'))
 
 
 def test_nobody_is_an_empty_state() -> None:

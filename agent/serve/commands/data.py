@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agent.errors import UsageError
-from agent.serve import render
+from agent.serve import edge, render
 from agent.serve.commands.people import Who
 from agent.serve.commands.session import Home, Json, Session, column_map
 from agent.serve.progress import progress
@@ -36,7 +36,8 @@ def ingest(
     """Take in items and events from a file or folder.
 
     Items are what can be recommended, events what people did. A row that cannot be used is refused with its line and
-    the reason; the rest goes in, in one transaction. Reading the same data twice changes nothing. See docs/ingest.md.
+    the reason; the rest goes in, in one transaction. Where all were refused, the exit status is 1. Reading the same data
+    twice changes nothing. See docs/ingest.md.
 
     \b
     Example: leitmotif ingest retrieval/sample
@@ -56,6 +57,8 @@ def ingest(
         )
         out = present.ingest(summary, service.counts())
     session.show(out, render.ingest(out))
+    if out.refused and not (out.items_new + out.items_updated + out.items_same + out.events_new + out.events_duplicate):
+        raise typer.Exit(edge.FAILED)
 
 
 def fit(

@@ -22,6 +22,9 @@ def tune(
     resampled: Annotated[
         Path | None, typer.Option("--resampled", metavar="DIR", help="What `resample` has written.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR", help="An adapter: only the last round of preferences on it.")
+    ] = None,
     steps: Annotated[int, typer.Option("--steps", min=-1, help="End after so many steps; -1 does not.")] = -1,
     as_json: Json = False,
     home: Home = None,
@@ -40,7 +43,13 @@ def tune(
     session = Session(ctx, as_json, home)
     lessons = examples.lessons(data, resampled)
     done = run.tune(
-        session.configured, name, lessons, config=config or settings.CONFIG, most_steps=steps, progress=session.note
+        session.configured,
+        name,
+        lessons,
+        config=config or settings.CONFIG,
+        most_steps=steps,
+        start=start,
+        progress=session.note,
     )
     out = TuneOut(model=done.model, adapter=str(done.adapter), weights=str(done.weights), **asdict(done.figures))
     told = (

@@ -27,6 +27,14 @@ def test_ingest_counts_and_refuses(run: Cli, tmp_path: Path) -> None:
     assert "items.jsonl:2: title is missing" in again.out
 
 
+def test_ingest_of_nothing_but_refusals_fails(run: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "items.jsonl"
+    file.write_text('{"id": "b"}\n', "utf-8")
+    failed = run("ingest", file)
+    assert failed.code == 1
+    assert "items.jsonl:1: title is missing" in failed.out
+
+
 def test_ingest_maps_columns(run: Cli, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("sku,name\na,A\n", "utf-8")
     (tmp_path / "log.csv").write_text("uid,sku,when\nann,a,2026-01-01\n", "utf-8")

@@ -27,10 +27,10 @@ from agent.tuning.examples import (
     StatementsIn,
     ThemeExample,
     load,
-    load_preferences,
+    load_rounds,
 )
 from agent.tuning.planted import is_planted, planted
-from agent.tuning.recombine import ANSWERED, Asked, Sizes, acts_of, recombined
+from agent.tuning.recombine import ANSWERED, BY_HAND, Asked, Sizes, acts_of, recombined
 from agent.tuning.render import render
 
 EXAMPLES = load()
@@ -241,9 +241,21 @@ def shipped() -> list[Example]:
     return load(CHOSEN)
 
 
+def by_hand(example: Example) -> bool:
+    return BY_HAND in example.origin
+
+
 def test_shipped_answers_hold(shipped: list[Example]) -> None:
     assert len(shipped) > 1000
-    assert all(CHECKER.named(e) >= 0 and not bare(e) for e in shipped)
+    assert all(CHECKER.named(e) >= 0 and not bare(e) for e in shipped if not by_hand(e))
+
+
+def test_answers_by_hand_say_enough_and_no_two_say_the_same(shipped: list[Example]) -> None:
+    """Authors of other languages inflect as the checker, which compares the beginnings of words, cannot follow."""
+    written = [e for e in shipped if by_hand(e)]
+    assert len(written) > 2000
+    assert all(CHECKER.named(e) >= 0.5 for e in written if e.language == "en")
+    assert len({str(e.answer).lower() for e in written}) == len(written)
 
 
 def test_shipped_answers_are_for_training_and_nothing_in_them_is_held_out(shipped: list[Example]) -> None:
@@ -253,11 +265,12 @@ def test_shipped_answers_are_for_training_and_nothing_in_them_is_held_out(shippe
 
 
 def test_shipped_pairs_are_of_answers_that_hold_and_answers_that_do_not() -> None:
-    pairs = load_preferences(PREFERENCES)
+    pairs = [pair for told in load_rounds(PREFERENCES) for pair in told]
     told = [p for p in pairs if p.chosen.answer is not None]
     assert len(told) > 300
     assert len(pairs) > len(told)  # some teach to say nothing
-    assert all(CHECKER.named(p.chosen) >= 0 and worse(p.refused, p.chosen) for p in told)
+    assert all(CHECKER.named(p.chosen) >= 0 and worse(p.refused, p.chosen) for p in told if not by_hand(p.chosen))
+    assert all(p.refused.answer != p.chosen.answer for p in pairs)
     assert all(p.refused.input == p.chosen.input and p.chosen.split == "train" for p in pairs)
 
 
@@ -297,5 +310,5 @@ def test_fewer_can_be_asked_for() -> None:
 
 
 def test_an_answer_of_the_model_says_so(shipped: list[Example]) -> None:
-    """Only self-descriptions have answers that people wrote."""
-    assert all((ANSWERED in e.origin) is (e.task != "self") for e in shipped)
+    """Self-descriptions are two whose answers are known."""
+    assert all((ANSWERED in e.origin) is (e.task != "self") for e in shipped if not by_hand(e))

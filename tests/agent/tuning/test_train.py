@@ -109,7 +109,7 @@ def test_chosen_answers_become_likelier_than_refused_ones(base: Path, tmp_path: 
     first, second = [e for e in TRAINED if isinstance(e, StatementExample) and e.answer][:2]
     pairs = [Preference(chosen=first, refused=first.model_copy(update={"answer": second.answer}))] * 8
     said: list[str] = []
-    figures = train(SMALL, Lessons(TRAINED[:8], preferences=pairs), base, tmp_path, progress=said.append)
+    figures = train(SMALL, Lessons(TRAINED[:8], rounds=[pairs]), base, tmp_path, progress=said.append)
     assert "8 pairs of a chosen and a refused answer" in said
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     steps = [row["step"] for row in rows if "loss" in row]
