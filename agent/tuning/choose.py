@@ -27,7 +27,6 @@ from agent.tuning.examples import (
     Preference,
     SelfExample,
     StatementExample,
-    ThemeExample,
 )
 from agent.tuning.recombine import Asked
 from agent.tuning.render import render
@@ -79,14 +78,14 @@ async def choose(
 
 
 def silences(examples: Sequence[Example], seed: int = 0) -> list[Preference]:
-    """To each training example of which nothing should be said, that rather than the answer to another one. Without these
-    the pairs, of which the chosen answer always says something, unlearn saying nothing."""
+    """To each statement of the training split of which nothing should be said, that rather than the answer to another one.
+    Without these the pairs, of which the chosen answer always says something, unlearn saying nothing."""
     dice = random.Random(f"{seed} silences")  # noqa: S311
-    train = [e for e in examples if e.split == "train" and isinstance(e, StatementExample | ThemeExample)]
-    spoken = {task: [e.answer for e in train if e.task == task and e.answer] for task in ("statement", "theme")}
-    silent = [e for e in train if e.answer is None and spoken[e.task]]
-    said = (e.model_copy(update={"answer": dice.choice(spoken[e.task])}) for e in silent)
-    return [Preference(chosen=e, refused=other) for e, other in zip(silent, said, strict=True)]
+    train = [e for e in examples if e.split == "train" and isinstance(e, StatementExample)]
+    spoken = [e.answer for e in train if e.answer]
+    silent = [e for e in train if e.answer is None]
+    refused = (e.model_copy(update={"answer": dice.choice(spoken)}) for e in silent)
+    return [Preference(chosen=e, refused=other) for e, other in zip(silent, refused, strict=True)]
 
 
 def _varied(kept: Sequence[Example]) -> list[Example]:
@@ -116,6 +115,5 @@ async def _drafts(llm: LLM, example: Example) -> list[Example]:
     ranked = sorted(answers, key=lambda a: -a.logprob)
     outputs = [a.output.model_dump() for a in ranked]
     texts = [o.get("text", o.get("theme")) for o in outputs]
-    may_abstain = isinstance(example, StatementExample | ThemeExample)
-    told = [text for text in texts if text or may_abstain]
+    told = [text for text in texts if text or isinstance(example, StatementExample)]
     return [type(example).model_validate({**example.model_dump(), "answer": text}) for text in told]

@@ -84,8 +84,10 @@ class StatementsIn(_Row):
 
 
 class Named(_Row):
+    """A name, and a sentence where a person has written one."""
+
     label: Text
-    summary: Text
+    summary: str = ""
 
 
 class ThemeExample(_Example):
@@ -147,6 +149,11 @@ class Preference(_Row):
 
     chosen: Annotated[Example, Field(discriminator="task")]
     refused: Annotated[Example, Field(discriminator="task")]
+
+
+def taught(example: Example) -> bool:
+    """Is it learnt from? The product never asks whether statements are one theme, so nobody learns to deny it."""
+    return not (isinstance(example, ThemeExample) and example.answer is None)
 
 
 class _Line(BaseModel):

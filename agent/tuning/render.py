@@ -14,9 +14,9 @@ import random
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, assert_never
+from typing import Any, assert_never
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel
 
 from agent import guard
 from agent.evidence import holds_any, may_be_shown
@@ -40,21 +40,14 @@ from prompts.outputs import NOTHING, ParagraphOut, Piece, PiecesOut, SentenceOut
 CHOICES = frozenset({"says"})  # of an output, what is one of a few words
 
 
-class _Title(BaseModel):
-    label: Annotated[str, StringConstraints(min_length=2, max_length=60)]
-    summary: Annotated[str, StringConstraints(min_length=3, max_length=200)]
+class _Label(BaseModel):
+    label: str
 
 
-class Titled(BaseModel):
-    """What is learnt of a theme: a name and a sentence. The product asks for the name alone."""
+class _Labelled(BaseModel):
+    """As `prompts.outputs.ThemeOut`, but for the commas that a few hand-written names have."""
 
-    theme: _Title
-
-
-class _MaybeTitled(BaseModel):
-    """None: the statements do not belong together, which the product does not ask for."""
-
-    theme: _Title | None
+    theme: _Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +66,7 @@ class Rendered:
 def render(example: Example, dice: random.Random | None = None) -> Rendered:
     """With `dice`, what the notes list comes in another order: production ranks by more than counts."""
     name, variables, output = _parts(example, dice)
-    prompt = library.load(name, tuned=True)
-    if isinstance(example, ThemeExample):
-        prompt = replace(prompt, output=Titled)
-    return Rendered(prompt, variables, compact(output))
+    return Rendered(library.load(name, tuned=True), variables, compact(output))
 
 
 def render_pair(pair: Pair) -> Rendered:
@@ -117,8 +107,8 @@ def _parts(example: Example, dice: random.Random | None) -> tuple[str, dict[str,
             }
             return "write_statement", variables, TasteOut(text=text)
         case ThemeExample(input=given_statements, answer=named):
-            theme = _Title(label=named.label, summary=named.summary) if named else None
-            return "label_theme", {"statements": "\n".join(given_statements.statements)}, _MaybeTitled(theme=theme)
+            theme = _Label(label=named.label if named else NOTHING)  # the product asks of no theme whether it is one
+            return "label_theme", {"statements": "\n".join(given_statements.statements)}, _Labelled(theme=theme)
         case SelfExample(input=given_text, answer=pieces):
             found = tuple(Piece(says=p.says, text=p.text) for p in pieces)
             return "read_self", {"text": given_text.text}, PiecesOut(pieces=found)

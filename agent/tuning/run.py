@@ -56,7 +56,8 @@ def tune(
     """Train, seal the adapter with its digests, merge it into the base. A run that was cut off is gone on with.
     `start` is an adapter with which only the last round of preferences is made.
 
-    Raises UsageError for a bad name, for a `start` that is none and for nothing to train on, ConfigError for what the file says, WeightsError for the base.
+    Raises UsageError for a bad name, for a `start` that is none and for nothing to train on, ConfigError for what the file
+    says, WeightsError for the base.
     """
     if not _NAME.fullmatch(name) or name == "base":
         raise UsageError(f"bad name {name!r}", hint="use small letters, digits and hyphens, at most 32, and not `base`")
@@ -65,9 +66,7 @@ def tune(
     work = given.home.resolve() / "tuning" / name / "work"
     work.mkdir(parents=True, exist_ok=True)
     base = weights.prepare(given.home, "float32", BASE_MODEL, progress=progress)
-    figures = train(
-        settings.read(config), lessons, base, work, progress=progress, most_steps=most_steps, start=start
-    )
+    figures = train(settings.read(config), lessons, base, work, progress=progress, most_steps=most_steps, start=start)
     adapter = work.with_name("adapter")
     with weights.publish(adapter, {"name": name, "figures": asdict(figures)}) as folder:
         for part in _PARTS:

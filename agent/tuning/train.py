@@ -22,7 +22,7 @@ from typing import Any
 from agent.errors import UsageError
 from agent.host import cpu_flags
 from agent.tuning.batches import Encoded, encode
-from agent.tuning.examples import Example, Lessons, Preference
+from agent.tuning.examples import Example, Lessons, Preference, taught
 from agent.tuning.pairs import made
 from agent.tuning.render import Rendered, render, render_pair
 from agent.tuning.settings import TuneConfig
@@ -83,7 +83,7 @@ def train(
     pairs = [
         [(encode(tokenizer, render(p.chosen)), encode(tokenizer, render(p.refused))) for p in told] for told in rounds
     ]
-    watched = [encode(tokenizer, render(e)) for e in lessons.examples if e.split == "dev"]
+    watched = [encode(tokenizer, render(e)) for e in lessons.examples if e.split == "dev" and taught(e)]
     precision = _precision(config.training.precision)
     model = _with_adapter(config, base, getattr(torch, precision), start)
     run = _Run(config, model, watched, tokenizer.pad_token_id, out, progress, most_steps)
@@ -190,7 +190,7 @@ def _passes(config: TuneConfig, examples: Sequence[Example], chosen: Sequence[Ex
     """Each training example `copies` times, pass after pass, the notes in another order each time. The first passes have the
     chosen answers and the pairs among them."""
     dice = random.Random(config.seed)  # noqa: S311  dice, not secrets
-    written = [e for e in examples if e.split == "train"]
+    written = [e for e in examples if e.split == "train" and taught(e)]
     rendered: list[Rendered] = []
     for copy in range(config.copies):
         asked = made(examples, config.seed + copy) if copy < config.pair_copies else []

@@ -1,7 +1,7 @@
 """Streams whose meanings are known: what is lost to the rules, and not to an embedding.
 
-A topic is an axis, and each point has an axis of its own beside it. Two points of one topic have a cosine of ALIKE, any others 0;
-a point about two topics lies half-way between these.
+A topic is an axis, and each point has an axis of its own beside it. Two points of one topic have a cosine of ALIKE, any others
+0; a point about two topics lies half-way between these.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def stream(seed: int) -> Stream:
     about = np.zeros((len(plan.acts), len(axes)), dtype=np.float32)
     for row, act in zip(about, plan.acts, strict=True):
         row[[axes[topic] for topic in act.topics]] = 1.0
-    told = about.any(axis=1)[:, None]
+    told = about.any(axis=1, keepdims=True)
     shared = np.sqrt(np.where(told, ALIKE, 0.0)) * unit(about)
     own = np.diagflat(np.sqrt(np.where(told, 1 - ALIKE, 1.0)))
     return Stream(

@@ -94,7 +94,6 @@ def settle(group: Group, visit: int, rules: EvolutionRules) -> None:
     pairs = group.count**2 - group.squares
     trust = max(group.count - 1, 0.0)
     own = (float(group.total @ group.total) - group.squares) / pairs if pairs > 1e-6 else 0.0
-    own = min(own, rules.most)
     cohesion = (own * trust + rules.cohesion * rules.prior) / (trust + rules.prior)
     group.bar = max(rules.floor, rules.share * cohesion) * (1 + rules.caution / group.count)
     if group.theme:

@@ -1,9 +1,11 @@
 """What one more point does to a person's themes. `step` is the whole algorithm; everything else calls it in time order.
 
 1. Home: the group nearest by cosine among those whose members the point resembles enough (mean cosine, so that a group of
-   two is judged like one of fifty); none: the point founds a bud.
-2. A bud with enough to show becomes a theme. In the shadow of a theme whose recent points are unlike it, it has split off.
-3. Points that fit two themes alike, one after the other, merge them. A theme whose recent points fall apart splits.
+   two is judged like one of fifty; less is asked by the group of the point before in one sitting); none: it founds a bud.
+2. A bud with enough to show becomes a theme. Where its points come in the sittings of one theme, it goes into that; in the
+   shadow of a theme whose recent points are unlike it, it has split off.
+3. Points that fit two themes alike, one after the other, merge them. A theme whose recent points fall apart splits. Sittings
+   may speak against either (sittings.py).
 4. A theme is silent for longer than its own rhythm explains: faded. The clock ticks with the person's visits, so nothing
    fades while they are away. Two points near each other bring it back.
 """
@@ -31,7 +33,7 @@ GREW_BY = 2.0  # a theme has grown when its decayed evidence has doubled
 @dataclass(slots=True)
 class Core:
     """The state of the fold. `labels`: the group's serial of each point in time order, 0 where there is none; `visits`: how
-    often the person turned to anything so far; `serial`: groups so far."""
+    often the person turned to anything so far; `serial`: groups so far; `sittings`, the latest of them until `last_at`."""
 
     user: str
     groups: list[Group] = field(default_factory=list)
@@ -87,11 +89,10 @@ def _fitting(core: Core, point: Point, vector: Vectors, rules: EvolutionRules) -
         return []
     totals = np.stack([g.total for g in groups])
     dots = totals @ vector
-    last = next((label for label in reversed(core.labels[-3:-1]) if label), 0)
-    still = np.array([g.serial == last and point.at - g.last_at <= rules.sitting for g in groups])
-    ease = np.where(still, rules.ease, 1.0)
-    fit = dots >= ease * [g.bar * g.count for g in groups]
-    cosines = dots / np.sqrt(np.einsum("ij,ij->i", totals, totals)) + still * rules.bonus
+    before = next((label for label in reversed(core.labels[-3:-1]) if label), 0)  # past one that says nothing
+    stays = [g.serial == before and point.at - g.last_at <= rules.sitting for g in groups]
+    fit = dots >= np.where(stays, rules.ease, 1.0) * [g.bar * g.count for g in groups]
+    cosines = dots / np.sqrt(np.einsum("ij,ij->i", totals, totals))
     return [groups[i] for i in np.argsort(-cosines, kind="stable") if fit[i]]
 
 
@@ -125,7 +126,7 @@ def enough(bud: Group, rules: EvolutionRules) -> bool:
     """Has a bud enough acts, on enough different things, that belong together?"""
     if bud.size < rules.birth or bud.weight < rules.birth_weight:
         return False
-    own = distinct(bud.vectors(), rules.same)
+    own = distinct(bud.vectors())
     return len(own) >= rules.birth and cohesion(own) >= rules.birth_cohesion
 
 
@@ -154,23 +155,18 @@ def _lasting(core: Core, bud: Group, rules: EvolutionRules) -> bool:
 
 
 def _open(core: Core, bud: Group, point: Point, rules: EvolutionRules) -> None:
-    """A ripe bud is a theme of its own, or goes into the theme that would have taken it in as one point, or has split off
-    from it when that theme's points have been unlike the bud's since the first of these."""
+    """A ripe bud is a theme of its own; or goes into the theme in whose sittings it comes, or that would have taken it in as
+    one point; or has split off from the latter when that one's points have been unlike the bud's since the first of these."""
     vectors = bud.vectors()
-    middle = vectors.mean(axis=0)
-    near = [(float(g.total @ middle) / g.count, g) for g in core.themes(bud)]
-    parent = max(((fit, g) for fit, g in near if fit >= g.bar * rules.kin), key=lambda found: found[0], default=(0.0, None))[1]
-    mate = companion(bud, core.themes(bud), rules)
-    if mate is not None:
-        take(mate, bud, rules)
-        settle(mate, core.visits, rules)
-        _remove(core, bud, mate)
-        return
+    parent = _parent(core, bud, vectors)
     recent = [m for m in parent.window if m.place >= bud.window[0].place] if parent else []
-    if parent and recent and between(vectors, np.stack([m.vector for m in recent])) >= rules.split_below:
-        take(parent, bud, rules)
-        settle(parent, core.visits, rules)
-        _remove(core, bud, parent)
+    home = companion(bud, core.themes(bud), rules)
+    if home is None and recent and between(vectors, np.stack([m.vector for m in recent])) >= rules.split_below:
+        home = parent
+    if home is not None:
+        take(home, bud, rules)
+        settle(home, core.visits, rules)
+        _remove(core, bud, home)
         return
     bud.theme = bud.active = True
     bud.told = bud.mass
@@ -182,6 +178,13 @@ def _open(core: Core, bud: Group, point: Point, rules: EvolutionRules) -> None:
         reset(parent, recent)
         settle(parent, core.visits, rules)
     _tell_split(core, bud, parent, point)
+
+
+def _parent(core: Core, bud: Group, vectors: Vectors) -> Group | None:
+    """The theme nearest to a bud of `vectors` (n, dim), of those that would take it in as one point."""
+    middle = vectors.mean(axis=0)
+    near = [(float(g.total @ middle) / g.count, g) for g in core.themes(bud)]
+    return max(((fit, g) for fit, g in near if fit >= g.bar), key=lambda found: found[0], default=(0.0, None))[1]
 
 
 def _remove(core: Core, group: Group, heir: Group) -> None:
@@ -279,7 +282,7 @@ def _parts(theme: Group, rules: EvolutionRules) -> tuple[list[Member], list[Memb
             min(len(one), len(two)) >= rules.birth
             and between(one, two) < rules.split_below
             and mixed(members, sides) <= rules.mixed
-            and min(len(distinct(one, rules.apart)), len(distinct(two, rules.apart))) >= rules.birth
+            and min(len(distinct(one)), len(distinct(two))) >= rules.birth
         ):
             return (
                 [m for m, side in zip(members, sides, strict=True) if not side],

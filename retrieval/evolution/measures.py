@@ -31,9 +31,9 @@ def patience(hits: float, trials: float, alpha: float) -> int:
     return high
 
 
-def distinct(vectors: Vectors, same_: float = SAME) -> Vectors:
+def distinct(vectors: Vectors) -> Vectors:
     """The rows of `vectors` (n, dim) that say something new: none is the same as an earlier one."""
-    same = np.tril(vectors @ vectors.T >= same_, -1).any(axis=1)
+    same = np.tril(vectors @ vectors.T >= SAME, -1).any(axis=1)
     return vectors[~same]
 
 

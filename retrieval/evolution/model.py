@@ -44,14 +44,15 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A point in a group: its place in time order, the visit it belongs to, and its meaning, a unit vector (dim,)."""
+    """A point in a group: its place in time order, the visit and the sitting it belongs to, and its meaning, a unit vector
+    (dim,)."""
 
     id: str
     place: int
     visit: int
     at: datetime
     vector: Vectors = field(repr=False)
-    sitting: int = 0
+    sitting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class EvolutionRules:
     a theme has a silence for each act, hence so small. `rhythm`: visits after which a third of a rhythm is remembered.
     Merging. `bridges`: points in a row that fit both. Splitting: among the last `split_looks` points two halves with a mean
     cosine under `split_below` (halves of one subject of the sample: 5 % are under .17; of two planted topics: 95 %).
+    Sittings. Acts less than `sitting` apart are one. The group of the act before takes a new one in at `ease` of its bar. A
+    bud that has acts of one theme in `beside` of its sittings, of no other in half as many, and a mean cosine of `beside_floor`
+    to it, is a part of it. Halves with acts of both in over `mixed` of the sittings with several do not part; two themes
+    without a sitting in common among the last `met` acts of each do not merge.
     One-offs. A bud whose acts lie within `gift` is over when the person has turned to other things `onward` times since and
     `quiet` has passed. Chosen by hand: it costs a bud nothing but its place in retrieval until somebody comes back to it.
     Memory. `window`: members kept with their vectors; `memory`: acts after which a third of a centre is remembered; `buds`
@@ -81,18 +86,7 @@ class EvolutionRules:
     caution: float = 0.25
     birth: int = 3
     birth_weight: float = 1.5
-    birth_cohesion: float = 0.35
-    kin: float = 1.0
-    beside: float = 0.3
-    beside_floor: float = 0.05
-    mixed: float = 0.2
-    met: int = 12
-    sitting: timedelta = timedelta(minutes=30)
-    ease: float = 0.5
-    bonus: float = 0.0
-    most: float = 1.0
-    same: float = 0.98
-    apart: float = 0.98
+    birth_cohesion: float = 0.3
     burst: timedelta = timedelta(days=2.5)
     many: int = 10
     near: int = 40
@@ -102,7 +96,13 @@ class EvolutionRules:
     rhythm: float = 200.0
     bridges: int = 4
     split_looks: tuple[int, ...] = (6, 8, 10, 12, 16)
-    split_below: float = 0.17
+    split_below: float = 0.15
+    sitting: timedelta = timedelta(minutes=30)
+    ease: float = 0.45
+    beside: float = 0.3
+    beside_floor: float = 0.05
+    mixed: float = 0.25
+    met: int = 12
     gift: timedelta = timedelta(days=7)
     onward: int = 5
     quiet: timedelta = timedelta(days=30)

@@ -1,8 +1,8 @@
 """What is done in one sitting is mostly about one thing: evidence on groups that their meanings alone do not give.
 
-Points of one theme that an embedding puts far apart still come in the same sittings, and two themes that it puts near each other
-do not (so do search logs fall into tasks: Jones and Klinkner, CIKM 2008). Nothing here tells a point's home by itself, so where
-times are not known to the minute, or all is done at once, the meanings decide as before.
+Points of one theme that an embedding puts far apart still come in the same sittings, and two themes that it puts near each
+other do not (so do search logs fall into tasks: Jones and Klinkner, CIKM 2008). Nothing here tells a point's home by itself,
+so where times are not known to the minute, or all is done at once, the meanings decide as before.
 """
 
 from __future__ import annotations

@@ -69,7 +69,9 @@ def test_only_the_tuned_model_can_be_asked_what_fits(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LEITMOTIF_RECOMMEND__ASKS", "fits")
     assert load_settings().recommend.asks == "fits"
     monkeypatch.setenv("LEITMOTIF_LLM__MODEL", "large")
-    with pytest.raises(ConfigError, match=r"^recommend\.asks .* needs the tuned embedded model, and llm\.model is 'large'"):
+    with pytest.raises(
+        ConfigError, match=r"^recommend\.asks .* needs the tuned embedded model, and llm\.model is 'large'"
+    ):
         load_settings()
 
 
