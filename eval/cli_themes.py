@@ -12,6 +12,10 @@ from agent.serve.commands.session import Home, Json, Session
 from eval.options import Out, Systems
 from eval.publish import names, publish, telling
 
+Every = Annotated[
+    int | None, typer.Option("--every", metavar="N", min=1, help="Points a checkpoint; default: each day.")
+]
+
 
 def themes(
     ctx: typer.Context,
@@ -26,9 +30,7 @@ def themes(
     seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Streams of each kind.")] = 4,
     seed: Annotated[int, typer.Option("--seed", help="The first of the seeds.")] = 0,
     systems: Systems = None,
-    every: Annotated[
-        int | None, typer.Option("--every", metavar="N", min=1, help="Points a checkpoint; default: each day.")
-    ] = None,
+    every: Every = None,
     ideal: Annotated[
         bool, typer.Option("--ideal", help="Streams whose meanings are known: what the rules lose, and no embedding.")
     ] = False,

@@ -80,10 +80,8 @@ def train(
         hint = "it needs pairs" if start else 'at least one needs "split": "train"'
         raise UsageError("there are no training examples", hint=hint)
     learnt = [encode(tokenizer, r) for r in passes]
-    pairs = [
-        [(encode(tokenizer, render(p.chosen)), encode(tokenizer, render(p.refused))) for p in told] for told in rounds
-    ]
-    watched = [encode(tokenizer, render(e)) for e in lessons.examples if e.split == "dev" and taught(e)]
+    pairs = [[(_told(tokenizer, p.chosen), _told(tokenizer, p.refused)) for p in told] for told in rounds]
+    watched = [_told(tokenizer, e) for e in lessons.examples if e.split == "dev" and taught(e)]
     precision = _precision(config.training.precision)
     model = _with_adapter(config, base, getattr(torch, precision), start)
     run = _Run(config, model, watched, tokenizer.pad_token_id, out, progress, most_steps)
@@ -91,11 +89,18 @@ def train(
     seconds = round(time.monotonic() - started, 1)
     told = [*learnt, *(e for told in pairs for pair in told for e in pair)]
     figures = _figures(lessons, rounds, told, losses, dev_loss, steps, seconds, precision, save(model, out))
-    about = {"config": config.model_dump(), "figures": asdict(figures)}
+    _finish(out, {"config": config.model_dump(), "figures": asdict(figures)})
+    return figures
+
+
+def _finish(out: Path, about: dict[str, Any]) -> None:
     (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
     for folder in out.glob("checkpoints*"):
         shutil.rmtree(folder)
-    return figures
+
+
+def _told(tokenizer: Any, example: Example) -> Encoded:
+    return encode(tokenizer, render(example))
 
 
 @dataclass(frozen=True, slots=True)

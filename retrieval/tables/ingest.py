@@ -35,6 +35,12 @@ class IngestSummary:
     refused: int = 0
     refusals: tuple[Refusal, ...] = ()
 
+    @property
+    def nothing_taken(self) -> bool:
+        """Were there rows, and all of them refused?"""
+        known = self.items_new + self.items_updated + self.items_same + self.events_new + self.events_duplicate
+        return self.refused > 0 and known == 0
+
 
 class Ingest(Database):
     def ingest(

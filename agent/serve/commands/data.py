@@ -35,9 +35,8 @@ def ingest(
 ) -> None:
     """Take in items and events from a file or folder.
 
-    Items are what can be recommended, events what people did. A row that cannot be used is refused with its line and
-    the reason; the rest goes in, in one transaction. Where all were refused, the exit status is 1. Reading the same data
-    twice changes nothing. See docs/ingest.md.
+    Items are what can be recommended, events what people did. A row that cannot be used is refused with its line and the
+    reason (status 1 if all are); the rest goes in, in one transaction. Reading it twice changes nothing. See docs/ingest.md.
 
     \b
     Example: leitmotif ingest retrieval/sample
@@ -57,8 +56,7 @@ def ingest(
         )
         out = present.ingest(summary, service.counts())
     session.show(out, render.ingest(out))
-    if out.refused and not (out.items_new + out.items_updated + out.items_same + out.events_new + out.events_duplicate):
-        raise typer.Exit(edge.FAILED)
+    raise typer.Exit(edge.FAILED if summary.nothing_taken else edge.DONE)
 
 
 def fit(

@@ -11,17 +11,16 @@ import typer
 from agent.serve.commands.reports import ResampleOut, TuneOut
 from agent.serve.commands.session import Home, Json, Session
 
+Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")]
+More = Annotated[Path | None, typer.Option("--resampled", metavar="DIR", help="What `resample` has written.")]
+
 
 def tune(
     ctx: typer.Context,
     name: Annotated[str, typer.Option("--name", help="What to call the adapter.")] = "mine",
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings of the training.")] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")
-    ] = None,
-    resampled: Annotated[
-        Path | None, typer.Option("--resampled", metavar="DIR", help="What `resample` has written.")
-    ] = None,
+    data: Data = None,
+    resampled: More = None,
     start: Annotated[
         Path | None, typer.Option("--from", metavar="DIR", help="An adapter: only the last round of preferences on it.")
     ] = None,
@@ -31,8 +30,7 @@ def tune(
 ) -> None:
     """Train an adapter for the embedded model.
 
-    On the project's own examples or on yours, on the CPU or a GPU. A run that was cut off goes on where it was. What comes out
-    can be started, see docs/tune.md.
+    On the project's own examples or on yours, on the CPU or a GPU. A run that was cut off goes on. See docs/tune.md.
 
     \b
     Example: leitmotif tune --name mine
@@ -62,9 +60,7 @@ def tune(
 def resample(
     ctx: typer.Context,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the answers go.")],
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")
-    ] = None,
+    data: Data = None,
     share: Annotated[float, typer.Option("--share", min=0.001, max=10, help="Of the usual number of inputs.")] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help="Other inputs.")] = 0,
     as_json: Json = False,

@@ -50,7 +50,7 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     return vectors / np.maximum(1, np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
-SILENT = {e.id for e in TRAIN if e.answer is None}
+SILENT = {e.id for e in TRAIN if isinstance(e, StatementExample) and e.answer is None}
 CHECKER = Checker(EXAMPLES, embed)
 
 
