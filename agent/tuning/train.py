@@ -221,7 +221,11 @@ def _with_adapter(config: TuneConfig, base: Path, dtype: Any, start: Path | None
 
     model = AutoModelForCausalLM.from_pretrained(str(base), dtype=dtype)
     if start is not None:
-        return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+        tuned = PeftModel.from_pretrained(model, str(start), is_trainable=True)
+        tuned.peft_config["default"].base_model_name_or_path = str(
+            base
+        )  # else each checkpoint looks for the base in a hub
+        return tuned
     lora = config.lora
     return get_peft_model(
         model,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.errors import UsageError
-from agent.tuning.examples import Act, StatementExample, load
+from agent.tuning.examples import Act, StatementExample, load, load_rounds
 
 GOOD: dict[str, Any] = {
     "id": "films-statement-001",
@@ -27,6 +27,15 @@ GOOD: dict[str, Any] = {
 def write(folder: Path, *rows: dict[str, Any]) -> Path:
     (folder / "films.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def test_each_folder_in_the_preferences_is_a_round_of_its_own(tmp_path: Path) -> None:
+    for place, count in (("a", 1), ("round-3/c", 3), ("round-2/b", 2)):
+        file = tmp_path / f"{place}.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{json.dumps({'chosen': GOOD, 'refused': GOOD})}\n" * count)
+    assert [len(pairs) for pairs in load_rounds(tmp_path)] == [1, 2, 3]
+    assert load_rounds(tmp_path / "nothing") == []
 
 
 def test_a_line_becomes_an_example(tmp_path: Path) -> None:

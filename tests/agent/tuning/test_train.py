@@ -106,16 +106,48 @@ def test_a_run_that_was_cut_off_goes_on(base: Path, tmp_path: Path, monkeypatch:
 
 def test_chosen_answers_become_likelier_than_refused_ones(base: Path, tmp_path: Path) -> None:
     """The second stage sees the same prompt with two answers; what is told of the loss goes on counting its steps."""
-    first, second = [e for e in TRAINED if isinstance(e, StatementExample) and e.answer][:2]
-    pairs = [Preference(chosen=first, refused=first.model_copy(update={"answer": second.answer}))] * 8
     said: list[str] = []
-    figures = train(SMALL, Lessons(TRAINED[:8], rounds=[pairs]), base, tmp_path, progress=said.append)
+    figures = train(SMALL, Lessons(TRAINED[:8], rounds=[pairs_of(8)]), base, tmp_path, progress=said.append)
     assert "8 pairs of a chosen and a refused answer" in said
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     steps = [row["step"] for row in rows if "loss" in row]
     assert steps == list(range(1, figures.steps + 1))
     assert rows[-1]["loss"] < next(row["loss"] for row in rows if row["step"] == 4)
     assert not list(tmp_path.glob("checkpoints*"))
+
+
+def pairs_of(n: int) -> list[Preference]:
+    first, second = [e for e in TRAINED if isinstance(e, StatementExample) and e.answer][:2]
+    return [Preference(chosen=first, refused=first.model_copy(update={"answer": second.answer}))] * n
+
+
+def test_an_adapter_gets_the_last_round_alone(base: Path, tmp_path: Path) -> None:
+    rounds = [pairs_of(16), pairs_of(8)]
+    whole = train(SMALL, Lessons(TRAINED[:8], rounds=rounds[:1]), base, tmp_path / "first")
+    said: list[str] = []
+    more = train(
+        SMALL,
+        Lessons(TRAINED[:8], rounds=rounds),
+        base,
+        tmp_path / "more",
+        progress=said.append,
+        start=tmp_path / "first",
+    )
+    assert (whole.preferences, more.preferences) == (16, 8)
+    assert more.steps < whole.steps
+    assert [line for line in said if "pairs" in line] == ["8 pairs of a chosen and a refused answer"]
+    assert more.adapter_sha256 != whole.adapter_sha256
+    with pytest.raises(UsageError, match="no training examples"):
+        train(SMALL, Lessons(TRAINED[:8]), base, tmp_path / "none", start=tmp_path / "first")
+
+
+def test_rounds_come_one_after_the_other(base: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    lessons = Lessons(TRAINED[:8], rounds=[pairs_of(16), pairs_of(8)])
+    figures = train(SMALL, lessons, base, tmp_path, progress=said.append)
+    assert [line[:2] for line in said if "pairs" in line] == ["16", "8 "]
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(1, figures.steps + 1))
 
 
 def test_what_two_answers_begin_with_does_not_say_which_is_better() -> None:
