@@ -26,6 +26,7 @@ from agent.vllm_command import HOST, Launch, plan_vllm
 
 _POLL_S = 0.25
 _PROBE_TIMEOUT_S = 5.0
+_FIRST_WORD_S = 60.0  # kernels are chosen at the first request
 _GRACE_S = 15.0
 
 Progress = Callable[[str], None]
@@ -50,7 +51,7 @@ Plan = Callable[[Settings, Progress], list[Launch]]
 
 
 def start(settings: Settings, progress: Progress = lambda _: None, *, plan: Plan | None = None) -> EngineStatus:
-    """Start the engine unless it answers already, and wait until it does. `plan` lists what to try (default: vLLM).
+    """Start the engine unless it answers already, and wait until it writes. `plan` lists what to try (default: vLLM).
 
     Raises EngineError (WeightsError where it is the weights): an unfit CPU, a taken port, a child that died, no answer
     within `engine.start_timeout_s`. Whatever stops the wait, Ctrl-C included, also stops what was started.
@@ -145,7 +146,7 @@ def _wait(record: Record, settings: Settings) -> str:
         while time.monotonic() < deadline:
             if not record.alive():
                 return telling_line(_log_file(settings))
-            ready = _answers(record.port, record.model)
+            ready = _answers(record.port, record.model) and _speaks(record.port, record.model)
             if ready:
                 return ""
             time.sleep(_POLL_S)
@@ -168,6 +169,16 @@ def _answers(port: int, model: str) -> bool:
             served = client.get("/v1/models").json()
         return model in [entry["id"] for entry in served["data"]]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _speaks(port: int, model: str) -> bool:
+    """Does it write a token? An engine whose kernels do not suit the processor is healthy, and dies of its first request."""
+    asked = {"model": model, "prompt": "I", "max_tokens": 1}
+    try:
+        address = f"http://{HOST}:{port}/v1/completions"
+        return httpx.post(address, json=asked, timeout=_FIRST_WORD_S, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
         return False
 
 

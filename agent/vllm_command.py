@@ -7,11 +7,11 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import launcher
+from agent import host, launcher
 from agent.config import BASE_MODEL, EMBEDDED_MODEL, Settings
 from agent.errors import EngineError, WeightsError
 from agent.weights import model_dir, prepare, verify
@@ -56,7 +56,7 @@ def _arguments(settings: Settings, model: Path) -> list[str]:
         "served-model-name": settings.llm.model,
         "host": HOST,
         "port": str(engine.port),
-        "dtype": "float32",  # of activations and of what is not int8; bfloat16 is slow where the CPU lacks it
+        "dtype": _dtype(engine.weights, host.cpu_flags()),
         "max-model-len": str(engine.max_model_len),
         "max-num-seqs": str(engine.max_num_seqs),
         # On the CPU a seeded request whose prompt is processed in parts kills the engine ("CPU Generator does not use
@@ -71,6 +71,12 @@ def _arguments(settings: Settings, model: Path) -> list[str]:
     }
     flags = "--no-enable-chunked-prefill --enforce-eager --enable-prompt-tokens-details --disable-uvicorn-access-log"
     return [part for name, value in options.items() for part in (f"--{name}", value)] + flags.split()
+
+
+def _dtype(weights: str, cpu_flags: Collection[str]) -> str:
+    """Of activations and of what is not int8. bfloat16 is slow where the CPU lacks it; where it has matrix tiles (AMX), vLLM
+    multiplies int8 with a kernel that takes nothing wider, and dies of the first request."""
+    return "bfloat16" if weights == "w8a8" and "amx_int8" in cpu_flags else "float32"
 
 
 def _environment(settings: Settings, cores: list[str]) -> dict[str, str]:

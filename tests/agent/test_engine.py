@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 import agent.engine
+import agent.host
 import agent.vllm_command
 from agent.config import BASE_MODEL, EMBEDDED_MODEL, EngineSettings, LLMSettings, Settings
 from agent.daemon import Record, read_record, start_ticks, telling_line
@@ -35,9 +37,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
 http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 DIES = "import sys; print('INFO loading'); sys.exit('ValueError: no memory for the cache')"
+DIES_OF_A_REQUEST = SERVER.replace(
+    "self.do_GET()", "os._exit(print('RuntimeError: expect A to be bfloat16') or 1)"
+).replace("import http.server,", "import os, http.server,")
 SLEEPS = "import time; time.sleep(600)"
 
 
@@ -265,6 +274,35 @@ def test_vllm_plan_binds_loopback_offline_on_every_core(settings: Settings, monk
     assert quick.env["GOMP_CPU_AFFINITY"] == "1 3"
     assert [part for part in plain.command if part != "--plain"] == quick.command
     assert "GOMP_CPU_AFFINITY" not in plain.env
+
+
+@pytest.mark.parametrize(
+    ("weights", "flags", "dtype"),
+    [
+        ("w8a8", {"avx2", "amx_int8"}, "bfloat16"),  # vLLM's kernel for matrix tiles takes no float32
+        ("w8a8", {"avx2"}, "float32"),
+        ("float32", {"avx2", "amx_int8"}, "float32"),
+    ],
+)
+def test_activations_are_what_the_kernels_of_the_processor_take(
+    weights: Literal["w8a8", "float32"],
+    flags: set[str],
+    dtype: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agent.vllm_command, "prepare", lambda home, weights, *_, **__: home / weights)
+    monkeypatch.setattr(agent.host, "cpu_flags", lambda: frozenset(flags))
+    chosen = settings.model_copy(update={"engine": settings.engine.model_copy(update={"weights": weights})})
+    command = plan_vllm(chosen, lambda _line: None)[0].command
+    assert command[command.index("--dtype") + 1] == dtype
+
+
+def test_an_engine_that_dies_of_its_first_request_has_not_started(settings: Settings, tmp_path: Path) -> None:
+    arguments = [str(settings.engine.port), settings.llm.model, str(tmp_path / "grandchild")]
+    with pytest.raises(EngineError, match="expect A to be bfloat16"):
+        start(settings, plan=plan_of(DIES_OF_A_REQUEST, *arguments))
+    assert not status(settings).running
 
 
 def test_too_little_memory_is_told_before_the_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
