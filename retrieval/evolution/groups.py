@@ -108,7 +108,8 @@ def reset(group: Group, members: Sequence[Member]) -> None:
 
 
 def take(group: Group, other: Group, rules: EvolutionRules) -> None:
-    """Add the members and the evidence of `other`, which is no more."""
+    """Add the members and the evidence of `other`, which is no more. Its rhythm is that of the livelier: nobody who had two
+    interests must turn to the one that they have become as often as to both."""
     both = sorted((*group.window, *other.window), key=lambda member: member.place)
     reset(group, both[-rules.window :])
     group.weight += other.weight
@@ -116,7 +117,7 @@ def take(group: Group, other: Group, rules: EvolutionRules) -> None:
     group.size += other.size
     group.last_at = max(group.last_at, other.last_at)
     group.trials = max(group.trials, other.trials)
-    group.hits = min(group.hits + other.hits, group.trials)
+    group.hits = min(max(group.hits, other.hits), group.trials)
     group.seen = max(group.seen, other.seen)
 
 

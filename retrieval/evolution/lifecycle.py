@@ -20,7 +20,7 @@ from datetime import datetime
 import numpy as np
 
 from retrieval.evolution.groups import Group, centroid, join, reset, settle, take
-from retrieval.evolution.measures import between, cohesion, distinct, halves, whole
+from retrieval.evolution.measures import ALIKE, between, cohesion, distinct, halves, whole
 from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
 from retrieval.evolution.sittings import companion, mixed, strangers
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
@@ -142,10 +142,11 @@ def over(core: Core, bud: Group, now: datetime, rules: EvolutionRules) -> bool:
 def _lasting(core: Core, bud: Group, rules: EvolutionRules) -> bool:
     """Is a bud more than a burst and more than chance?
 
-    A gift is a few acts within a day or two and never again. So the acts lie further apart, or are many; and where they come
-    so seldom that chance may have brought them together, there are more of them."""
+    A gift is a few acts within a day or two and hardly ever again. So some acts come later, more than one, or there are many;
+    and where they come so seldom that chance may have brought them together, there are more of them."""
     near = [m.at for m in bud.window if core.visits - m.visit <= rules.near]
-    if len(near) >= rules.birth and (near[-1] - near[0] > rules.burst or bud.size >= rules.many):
+    later = sum(at - near[0] > rules.burst for at in near)
+    if len(near) >= rules.birth and (later >= rules.later or bud.size >= rules.many):
         return True
     apart, start = 1, bud.window[0].at
     for member in bud.window:
@@ -282,7 +283,7 @@ def _parts(theme: Group, rules: EvolutionRules) -> tuple[list[Member], list[Memb
             min(len(one), len(two)) >= rules.birth
             and between(one, two) < rules.split_below
             and mixed(members, sides) <= rules.mixed
-            and min(len(distinct(one)), len(distinct(two))) >= rules.birth
+            and min(len(distinct(one, ALIKE)), len(distinct(two, ALIKE))) >= rules.birth
         ):
             return (
                 [m for m, side in zip(members, sides, strict=True) if not side],

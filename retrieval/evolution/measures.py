@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from retrieval.evolution.model import Vectors
 
 SAME = 0.98  # cosine of two vectors that say the same thing: the same item, or a copy of it
+ALIKE = 0.75  # cosine of two that hardly differ: one phrase in two forms, a sequel
 
 
 def patience(hits: float, trials: float, alpha: float) -> int:
@@ -31,10 +32,10 @@ def patience(hits: float, trials: float, alpha: float) -> int:
     return high
 
 
-def distinct(vectors: Vectors) -> Vectors:
-    """The rows of `vectors` (n, dim) that say something new: none is the same as an earlier one."""
-    same = np.tril(vectors @ vectors.T >= SAME, -1).any(axis=1)
-    return vectors[~same]
+def distinct(vectors: Vectors, same: float = SAME) -> Vectors:
+    """The rows of `vectors` (n, dim) that say something new: none has a cosine of `same` to an earlier one."""
+    known = np.tril(vectors @ vectors.T >= same, -1).any(axis=1)
+    return vectors[~known]
 
 
 def cohesion(vectors: Vectors) -> float:

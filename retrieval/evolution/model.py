@@ -63,8 +63,8 @@ class EvolutionRules:
 
     Joining. `share`: of a group's own mean cosine that a new member must have, at least `floor`; a small group's own is
     mixed with `prior` parts of the usual `cohesion`, and its bar is 1 + `caution` / size higher.
-    Birth. `birth` different acts that weigh `birth_weight` and have a mean cosine of `birth_cohesion`, further apart than
-    `burst` or as `many`, within `near` visits; or spread over `seldom` bursts. Acts within `visit` are one visit.
+    Birth. `birth` different acts that weigh `birth_weight` and have a mean cosine of `birth_cohesion`, `later` of them more
+    than `burst` after the first or as `many`, within `near` visits; or spread over `seldom` bursts. Within `visit`: one visit.
     Fading. `silence`: the probability under which a silence is no chance; false alarms cost two events (faded, revived), and
     a theme has a silence for each act, hence so small. `rhythm`: visits after which a third of a rhythm is remembered.
     Merging. `bridges`: points in a row that fit both. Splitting: among the last `split_looks` points two halves with a mean
@@ -87,21 +87,22 @@ class EvolutionRules:
     birth: int = 3
     birth_weight: float = 1.5
     birth_cohesion: float = 0.3
-    burst: timedelta = timedelta(days=2.5)
+    burst: timedelta = timedelta(days=1.5)
     many: int = 10
+    later: int = 2
     near: int = 40
-    seldom: int = 5
+    seldom: int = 7
     visit: timedelta = timedelta(hours=6)
-    silence: float = 0.0005
+    silence: float = 0.001
     rhythm: float = 200.0
     bridges: int = 4
     split_looks: tuple[int, ...] = (6, 8, 10, 12, 16)
     split_below: float = 0.15
     sitting: timedelta = timedelta(minutes=30)
-    ease: float = 0.45
-    beside: float = 0.3
+    ease: float = 0.4
+    beside: float = 0.25
     beside_floor: float = 0.05
-    mixed: float = 0.25
+    mixed: float = 0.35
     met: int = 12
     gift: timedelta = timedelta(days=7)
     onward: int = 5

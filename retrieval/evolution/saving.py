@@ -19,7 +19,7 @@ from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
 from retrieval.evolution.state import Entry, Past, State, refold
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
-VERSION = 3
+VERSION = 4
 
 
 def to_json(state: State) -> str:
