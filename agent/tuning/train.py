@@ -104,6 +104,16 @@ def _told(tokenizer: Any, example: Example) -> Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stage:
+    """What is learnt in one go, from `rows` of examples or of pairs; `about` is what else its checkpoints depend on."""
+
+    folder: str
+    about: str
+    rows: Sequence[Any]
+    paired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """What the stages share."""
 
@@ -122,32 +132,36 @@ class _Run:
         so that what was cut off in a later one goes on there."""
         from agent.tuning.trainer import preference_trainer_of, trainer_of
 
+        make: dict[bool, Any] = {False: trainer_of, True: preference_trainer_of}
         shared = (self.watched, self.pad)
         trainer: Any = None
-        steps, seen = 0, list(learnt)
-        first = self.config.model_dump_json(exclude={"preference"}) + about
-        stages: list[tuple[str, str, Sequence[Any]]] = [("checkpoints", first, learnt)] if learnt else []
-        told = self.config.model_dump_json() + about
-        stages += [(f"checkpoints-preferences-{n}", told, pairs) for n, pairs in enumerate(rounds)]
+        steps, seen = 0, list[Encoded]()
         history: _History | None = None
-        for name, known, rows in stages:
-            if rows is not learnt:
-                self.progress(f"{len(rows)} pairs of a chosen and a refused answer")
-                seen += [e for pair in rows for e in pair]
-            work, last = self._work(name, known, seen)
+        for stage in self._planned(learnt, rounds, about):
+            if stage.paired:
+                self.progress(f"{len(stage.rows)} pairs of a chosen and a refused answer")
+            seen += [e for pair in stage.rows for e in pair] if stage.paired else stage.rows
+            work, last = self._work(stage, seen)
             history = history or _History(self.out / "history.jsonl", self.progress, resumed=last is not None)
             tell = partial(history.add, after=steps)
-            make = trainer_of if rows is learnt else preference_trainer_of
-            trainer = make(self.config, self.model, rows, *shared, work, tell, self.most_steps)
+            trainer = make[stage.paired](self.config, self.model, stage.rows, *shared, work, tell, self.most_steps)
             trainer.train(resume_from_checkpoint=last)
             steps += trainer.state.global_step
         dev_loss = float(trainer.evaluate()["eval_loss"]) if self.watched else None
         return history.losses() if history else [], steps, dev_loss
 
-    def _work(self, name: str, about: str, told: Sequence[Encoded]) -> tuple[Path, str | None]:
+    def _planned(
+        self, learnt: Sequence[Encoded], rounds: Sequence[Sequence[tuple[Encoded, Encoded]]], about: str
+    ) -> list[_Stage]:
+        first = self.config.model_dump_json(exclude={"preference"}) + about
+        stages = [_Stage("checkpoints", first, learnt, paired=False)] if learnt else []
+        told, work = self.config.model_dump_json() + about, "checkpoints-preferences"
+        return stages + [_Stage(f"{work}-{n}", told, rows, paired=True) for n, rows in enumerate(rounds)]
+
+    def _work(self, stage: _Stage, told: Sequence[Encoded]) -> tuple[Path, str | None]:
         """A folder for checkpoints, and the last one in it that was made of the same."""
-        work = self.out / name
-        last = _last_checkpoint(work, _fingerprint(about, told), self.progress)
+        work = self.out / stage.folder
+        last = _last_checkpoint(work, _fingerprint(stage.about, told), self.progress)
         return work, str(last) if last else None
 
 
@@ -222,21 +236,18 @@ def _with_adapter(config: TuneConfig, base: Path, dtype: Any, start: Path | None
     model = AutoModelForCausalLM.from_pretrained(str(base), dtype=dtype)
     if start is not None:
         tuned = PeftModel.from_pretrained(model, str(start), is_trainable=True)
-        tuned.peft_config["default"].base_model_name_or_path = str(
-            base
-        )  # else each checkpoint looks for the base in a hub
+        # else each checkpoint looks for the base in a hub
+        tuned.peft_config["default"].base_model_name_or_path = str(base)
         return tuned
     lora = config.lora
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        ),
+    asked = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
     )
+    return get_peft_model(model, asked)
 
 
 def _fingerprint(about: str, told: Sequence[Encoded]) -> str:

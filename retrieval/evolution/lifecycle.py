@@ -22,7 +22,7 @@ import numpy as np
 from retrieval.evolution.groups import Group, centroid, join, reset, settle, take
 from retrieval.evolution.measures import ALIKE, between, cohesion, distinct, halves, whole
 from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
-from retrieval.evolution.sittings import companion, mixed, strangers
+from retrieval.evolution.sittings import companion, mixed, scattered, strangers
 from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
 
 Kind = ThemeEventKind
@@ -146,7 +146,12 @@ def _lasting(core: Core, bud: Group, rules: EvolutionRules) -> bool:
     and where they come so seldom that chance may have brought them together, there are more of them."""
     near = [m.at for m in bud.window if core.visits - m.visit <= rules.near]
     later = sum(at - near[0] > rules.burst for at in near)
-    if len(near) >= rules.birth and (later >= rules.later or bud.size >= rules.many):
+    known = [g for g in core.groups if g.theme]
+    if (
+        len(near) >= rules.birth
+        and (later >= rules.later or bud.size >= rules.many)
+        and not scattered(bud.window, known)
+    ):
         return True
     apart, start = 1, bud.window[0].at
     for member in bud.window:
@@ -279,16 +284,17 @@ def _parts(theme: Group, rules: EvolutionRules) -> tuple[list[Member], list[Memb
             continue
         sides = halves(vectors)
         one, two = vectors[~sides], vectors[sides]
+        parts = tuple(
+            [m for m, side in zip(members, sides, strict=True) if bool(side) is which] for which in (False, True)
+        )
         if (
             min(len(one), len(two)) >= rules.birth
             and between(one, two) < rules.split_below
             and mixed(members, sides) <= rules.mixed
+            and not any(scattered(part, [theme]) for part in parts)
             and min(len(distinct(one, ALIKE)), len(distinct(two, ALIKE))) >= rules.birth
         ):
-            return (
-                [m for m, side in zip(members, sides, strict=True) if not side],
-                [m for m, side in zip(members, sides, strict=True) if side],
-            )
+            return parts[0], parts[1]
     return None
 
 

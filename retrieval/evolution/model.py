@@ -86,7 +86,7 @@ class EvolutionRules:
     caution: float = 0.25
     birth: int = 3
     birth_weight: float = 1.5
-    birth_cohesion: float = 0.3
+    birth_cohesion: float = 0.28
     burst: timedelta = timedelta(days=1.5)
     many: int = 10
     later: int = 2

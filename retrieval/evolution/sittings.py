@@ -35,7 +35,14 @@ def strangers(one: Group, two: Group, look: int) -> bool:
     """Do sittings have several points of one group, and none, among the last `look` points of each, points of both?"""
     first, second = one.window[-look:], two.window[-look:]
     apart = not _sittings(first) & _sittings(second)
-    return apart and any(len(_sittings(own)) <= (1 - TOLD) * len(own) for own in (first, second))
+    return apart and (_several(first) or _several(second))
+
+
+def scattered(members: Iterable[Member], themes: Iterable[Group]) -> bool:
+    """Do these come one by one, where the points of the person's themes come several in a sitting? So does what has nothing in
+    common but chance."""
+    own = list(members)
+    return len(_sittings(own)) == len(own) and _several([m for g in themes for m in g.window])
 
 
 def mixed(members: Sequence[Member], sides: NDArray[np.bool_]) -> float:
@@ -45,6 +52,11 @@ def mixed(members: Sequence[Member], sides: NDArray[np.bool_]) -> float:
         seen.setdefault(member.sitting, []).append(bool(side))
     several = [own for own in seen.values() if len(own) > 1]
     return sum(len(set(own)) > 1 for own in several) / len(several) if several else 0.0
+
+
+def _several(members: Sequence[Member]) -> bool:
+    """Do they come several in a sitting, often enough for sittings to tell anything?"""
+    return bool(members) and len(_sittings(members)) <= (1 - TOLD) * len(members)
 
 
 def _sittings(members: Iterable[Member]) -> set[int]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from retrieval.evolution import EvolutionRules, Point, State, replay
 from retrieval.evolution.groups import Group
 from retrieval.evolution.model import Member
-from retrieval.evolution.sittings import companion, mixed, strangers
+from retrieval.evolution.sittings import companion, mixed, scattered, strangers
 from retrieval.records import Polarity
 from tests.retrieval.planted import T0
 
@@ -54,6 +54,33 @@ def test_two_themes_are_strangers_where_sittings_are_of_several_and_none_of_both
     assert strangers(several, apart, look=12)
     assert not strangers(several, together, look=12)
     assert not strangers(single, group(5, [8, 9]), look=12)  # who never does two things at once tells nothing by it
+
+
+def test_what_comes_one_by_one_is_chance_where_interests_come_several_at_a_time() -> None:
+    one_by_one, several = group(3, [4, 7, 9]).window, group(4, [4, 7, 7]).window
+    sessions, singles = group(1, [1, 1, 2, 2]), group(2, [3, 5, 6])
+    assert scattered(one_by_one, [sessions])
+    assert not scattered(several, [sessions])
+    assert not scattered(one_by_one, [singles])  # who always does one thing at a time
+    assert not scattered(one_by_one, [])  # nobody knows yet how this person goes about things
+
+
+def test_acts_one_by_one_are_no_interest_of_somebody_whose_interests_come_in_sessions() -> None:
+    assert len(lived(alone=5).themes) == 1
+    assert len(lived(alone=8).themes) == 2
+
+
+def lived(alone: int) -> State:
+    """An interest of three acts a session, and as many acts on something else, each on a day of its own."""
+    one, other = np.eye(64, dtype=np.float32)[:2]
+    rng = np.random.default_rng(3)
+    told = [(T0 + timedelta(days=4 * n, minutes=5 * k), one) for n in range(8) for k in range(3)]
+    told += [(T0 + timedelta(days=4 * n + 2), other) for n in range(alone)]
+    told.sort(key=lambda row: row[0])
+    rows = np.array([vector for _, vector in told]) + 0.1 * rng.normal(size=(len(told), 64)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    points = [Point(f"p{n:02}", at) for n, (at, _) in enumerate(told)]
+    return replay("u", points, rows.astype(np.float32), points[-1].at)
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=24))
