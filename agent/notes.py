@@ -1,15 +1,17 @@
 """Evidence as the tuned model reads it: which kinds of things, what they share and how often, what the user typed.
 
-    Notes((("films", 3),), (("mystery", 3), ("arctic", 2)), typed=("icelandic crime",)).text
+    Notes((("films", 3),), (("mystery", 3), ("arctic", 2)), typed=("arctic crime",)).text
     # films 3 | mystery 3, arctic 2
-    # typed: icelandic crime
+    # typed: arctic crime
 
 Titles and descriptions stay out: they tempt to copy, and they are other people's words. What only one item has stays out as
-well, because nothing may be said of it. So the model never sees what it must not say.
+well, because nothing may be said of it, and so does a search that nothing else bears out. So the model never sees what it must
+not say.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +23,8 @@ MOST_FEATURES = 5
 MOST_TYPED = 2
 TYPED_CHARS = 80
 NOTHING = "nothing"
+
+_HAN = re.compile(r"[\u4e00-\u9fff]{2}")
 
 Counted = tuple[str, int]
 
@@ -44,8 +48,13 @@ class Notes:
             lines = [f"{_listed(kinds)} | {_listed(features)}".strip(" |")]
         if self.against:
             lines.append(f"but not: {', '.join(self.against[:MOST_KINDS])}")
-        lines += [f"typed: {short(text)}" for text in self.typed[-MOST_TYPED:]]
+        lines += [f"typed: {short(text)}" for text in self._borne_out()[-MOST_TYPED:]]
         return "\n".join(lines)
+
+    def _borne_out(self) -> list[str]:
+        """The searches that have a word in common with a feature, a kind or another search."""
+        held = [value for value, _ in (*self.features, *self.kinds)]
+        return [text for text in self.typed if _shares(text, [*held, *(t for t in self.typed if t != text)])]
 
 
 def counted(values: Sequence[str], of: Sequence[Sequence[str]], least: int = ENOUGH) -> tuple[Counted, ...]:
@@ -66,6 +75,16 @@ def item_line(kind: str, title: str, features: Sequence[str]) -> str:
     """An item that may fit: "film Cold Harbour (mystery, iceland)"."""
     own = ", ".join(features[:MOST_FEATURES])
     return f"{kind} {short(title)}".strip() + (f" ({own})" if own else "")
+
+
+def _shares(text: str, others: Sequence[str]) -> bool:
+    """A word in common; in Chinese, which has no blanks, two letters."""
+    if not guard.stems(guard.content(text)).isdisjoint(
+        guard.stems(word for other in others for word in guard.content(other))
+    ):
+        return True
+    pairs = {text[n : n + 2] for n in range(len(text) - 1) if _HAN.fullmatch(text[n : n + 2])}
+    return any(pair in other for pair in pairs for other in others)
 
 
 def _telling(found: Sequence[Counted], known: Sequence[Counted] = ()) -> list[Counted]:
