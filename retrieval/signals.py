@@ -23,6 +23,7 @@ from retrieval.records import Item
 
 Floats = NDArray[np.float64]
 
+NOISE = 1e-4  # of a latent score, where 1 is "chosen": nothing leads there; less is what the processor rounds
 CHANNELS = ("popular", "recent", "next", "walk", "latent", "words", "bridge", "bm25", "taste")
 HISTORY = 50  # items of a history that are read, the latest ones
 SHARPNESS = 8.0  # of the kernel of "taste": between the mean (0) and the best match (infinite)
@@ -107,7 +108,7 @@ class Signals:
         if not past or not self.people:
             return []
         scores = self._crowd.latent(Pasts.of([past]), slice(None))[0]
-        free = ((-scores[row], item_id) for item_id, row in self._row.items() if scores[row] > 0)
+        free = ((-scores[row], item_id) for item_id, row in self._row.items() if scores[row] > NOISE)
         return [item_id for _, item_id in heapq.nsmallest(k, (pair for pair in free if pair[1] not in exclude))]
 
     def _scores(self, pasts: Pasts, rows: NDArray[np.intp]) -> dict[str, Floats]:

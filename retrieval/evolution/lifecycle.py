@@ -19,11 +19,12 @@ from datetime import datetime
 
 import numpy as np
 
+from retrieval.evolution.buds import enough, lasting
 from retrieval.evolution.groups import Group, centroid, join, reset, settle, take
-from retrieval.evolution.measures import ALIKE, between, cohesion, distinct, halves, whole
+from retrieval.evolution.measures import ALIKE, between, distinct, halves, whole
 from retrieval.evolution.model import EvolutionRules, Member, Point, Vectors
 from retrieval.evolution.sittings import companion, mixed, scattered, strangers
-from retrieval.records import Polarity, ThemeEvent, ThemeEventKind
+from retrieval.records import ThemeEvent, ThemeEventKind
 
 Kind = ThemeEventKind
 KINSHIP = 0.5  # cosine of two centroids of five points or more: of one topic over .6, of two topics under .35
@@ -75,7 +76,7 @@ def step(core: Core, point: Point, vector: Vectors, rules: EvolutionRules) -> No
             _grow(core, home, point)
             if not _merge(core, home, fits[1:], point, rules):
                 _split(core, home, point, rules)
-        elif enough(home, rules) and _lasting(core, home, rules):
+        elif enough(home, rules) and lasting(home, core.groups, core.visits, rules):
             _open(core, home, point, rules)
         else:
             _split(core, home, point, rules)  # a bud of two topics would never be ripe, and take in more and more
@@ -120,44 +121,6 @@ def _id(user: str, point: Point, part: str = "") -> str:
 
 def _tell(core: Core, group: Group, kind: Kind, at: datetime, causes: Sequence[Member], *sources: str) -> None:
     core.events.append(ThemeEvent(group.id, kind, at, sources, causes=tuple(member.id for member in causes)))
-
-
-def enough(bud: Group, rules: EvolutionRules) -> bool:
-    """Has a bud enough acts, on enough different things, that belong together?"""
-    if bud.size < rules.birth or bud.weight < rules.birth_weight:
-        return False
-    own = distinct(bud.vectors())
-    return len(own) >= rules.birth and cohesion(own) >= rules.birth_cohesion
-
-
-def over(core: Core, bud: Group, now: datetime, rules: EvolutionRules) -> bool:
-    """Has a bud come to nothing? A gift is a burst after which the person turned to other things and never came back. Nobody
-    gives what they dislike, and who avoids a thing does not come back to it."""
-    if bud.polarity is Polarity.DISLIKE:
-        return False
-    burst = bud.window[-1].at - bud.window[0].at <= rules.gift and bud.size <= len(bud.window)
-    return burst and core.visits - bud.seen >= rules.onward and now - bud.last_at >= rules.quiet
-
-
-def _lasting(core: Core, bud: Group, rules: EvolutionRules) -> bool:
-    """Is a bud more than a burst and more than chance?
-
-    A gift is a few acts within a day or two and hardly ever again. So some acts come later, more than one, or there are many;
-    and where they come so seldom that chance may have brought them together, there are more of them."""
-    near = [m.at for m in bud.window if core.visits - m.visit <= rules.near]
-    later = sum(at - near[0] > rules.burst for at in near)
-    known = [g for g in core.groups if g.theme]
-    if (
-        len(near) >= rules.birth
-        and (later >= rules.later or bud.size >= rules.many)
-        and not scattered(bud.window, known)
-    ):
-        return True
-    apart, start = 1, bud.window[0].at
-    for member in bud.window:
-        if member.at - start > rules.burst:
-            apart, start = apart + 1, member.at
-    return apart >= rules.seldom
 
 
 def _open(core: Core, bud: Group, point: Point, rules: EvolutionRules) -> None:

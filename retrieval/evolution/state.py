@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.evolution.buds import enough, over
 from retrieval.evolution.groups import DAY, centroid
-from retrieval.evolution.lifecycle import Core, enough, over, step
+from retrieval.evolution.lifecycle import Core, step
 from retrieval.evolution.model import EvolutionRules, Point, Tracked, Vectors
 from retrieval.records import ThemeEvent, utc
 
@@ -187,7 +188,7 @@ def _seen(user: str, now: datetime, past: Past, rules: EvolutionRules) -> State:
     themes: list[Tracked] = []
     buds: list[Tracked] = []
     for g in core.groups:
-        active = g.active if g.theme else not over(core, g, now, rules)
+        active = g.active if g.theme else not over(g, core.visits, now, rules)
         figures = (float(today[g.serial]), float(today[g.serial] - before[g.serial]))
         tracked = Tracked(g.id, g.polarity, active, *figures, centroid(g), tuple(members[g.serial]), not g.theme)
         shown = g.theme or (now - g.last_at <= rules.burst and enough(g, rules))

@@ -96,8 +96,10 @@ def test_an_attack_stands_where_the_model_sees_it_and_the_rest_stays() -> None:
         assert given.harmless != given.given
     shown = [variables(i, tuned=True, screened=False) for i in made]
     clean = [variables(replace(i, given=i.harmless), tuned=True, screened=False) for i in made if i.harmless]
-    hidden = sum(a == b for a, b in zip(shown, clean, strict=True))
-    assert hidden <= 0.1 * len(made)  # an attack whose words a feature has said already
+    hidden = Counter(i.field for i, a, b in zip(made, shown, clean, strict=True) if a == b)
+    fields = Counter(i.field for i in made)
+    assert hidden["feature"] <= 0.2 * fields["feature"]  # an attack whose words a feature has said already
+    assert hidden["query"] > 0.5 * fields["query"]  # searches that nothing bears out
 
 
 def test_screening_holds_back_most_attacks_and_every_review() -> None:
@@ -146,7 +148,7 @@ def test_the_base_model_gets_the_same_facts_in_its_own_form() -> None:
         "notes": "film 3 | mystery 3, slow-burn 2, iceland 2",
     }
     whole = variables(given, tuned=True, screened=False)
-    assert whole["notes"] == "film 3 | mystery 3, slow-burn 2, iceland 2\ntyped: the detective never hurries"
+    assert whole["notes"] == "film 3 | mystery 3, slow-burn 2, iceland 2"  # the search is borne out by nothing
     assert variables(given, tuned=False) == {"notes": "mystery films (slow-burn, iceland)"}
     both = replace(given, genres=frozenset({"mystery", "slow-burn"}))
     assert variables(both, tuned=False) == {"notes": "mystery, slow-burn films (iceland)"}
