@@ -137,8 +137,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
                 signal.raise_signal(signal.SIGINT)  # as Ctrl-C does; the question under way still finishes
             return await super().rank(question)
 
-    with pytest.raises(KeyboardInterrupt):
-        ask(Interrupted(), tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask(Interrupted(), tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
     again = Counting()
     assert [row.user for row in ask(again, tmp_path)] == users(*range(12))
     assert again.asked == users(*range(6, 12))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from retrieval.embed import HashEmbedder, Vectors, item_text, unit
 from retrieval.lexical import Lexical
 from retrieval.records import Item
-from retrieval.signals import CHANNELS, HISTORY, SHARPNESS, Signals, kernel
+from retrieval.signals import CHANNELS, HISTORY, NOISE, SHARPNESS, Signals, kernel
 
 TOPICS = {"crime": "crime heist detective", "snow": "snow mountain winter", "bread": "bread baking oven"}
 ITEMS = [Item(f"{topic}{n:02}", f"{words} number{n}") for topic, words in TOPICS.items() for n in range(30)]
@@ -137,7 +137,7 @@ def test_an_empty_catalogue_has_nothing_to_say(dim: int) -> None:
 
 def test_the_nearest_are_those_that_the_factors_favour() -> None:
     latent = dict(zip(IDS, SIGNALS.channels(["crime01"], IDS)["latent"], strict=True))
-    ranked = sorted((item for item in IDS if latent[item] > 0), key=lambda item: (-latent[item], item))
+    ranked = sorted((item for item in IDS if latent[item] > NOISE), key=lambda item: (-latent[item], item))
     assert SIGNALS.nearest(["crime01"], 99, exclude={"crime01"}) == [item for item in ranked if item != "crime01"][:99]
     assert all(item.startswith("crime") for item in SIGNALS.nearest(["crime01"], 5))
 
