@@ -79,12 +79,14 @@ def item_line(kind: str, title: str, features: Sequence[str]) -> str:
 
 def _shares(text: str, others: Sequence[str]) -> bool:
     """A word in common; in Chinese, which has no blanks, two letters."""
-    if not guard.stems(guard.content(text)).isdisjoint(
-        guard.stems(word for other in others for word in guard.content(other))
-    ):
+    if not _stems([text]).isdisjoint(_stems(others)):
         return True
     pairs = {text[n : n + 2] for n in range(len(text) - 1) if _HAN.fullmatch(text[n : n + 2])}
     return any(pair in other for pair in pairs for other in others)
+
+
+def _stems(texts: Sequence[str]) -> frozenset[str]:
+    return guard.stems(word for text in texts for word in guard.content(text))
 
 
 def _telling(found: Sequence[Counted], known: Sequence[Counted] = ()) -> list[Counted]:
@@ -92,8 +94,7 @@ def _telling(found: Sequence[Counted], known: Sequence[Counted] = ()) -> list[Co
     "game design" says "game" twice."""
     told: list[Counted] = []
     for one in found:
-        spoken = (word for value, _ in (*known, *told) for word in guard.content(value))
-        if guard.stems(guard.content(one[0])).isdisjoint(guard.stems(spoken)):
+        if _stems([one[0]]).isdisjoint(_stems([value for value, _ in (*known, *told)])):
             told.append(one)
     return told
 

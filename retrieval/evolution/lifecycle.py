@@ -247,17 +247,16 @@ def _parts(theme: Group, rules: EvolutionRules) -> tuple[list[Member], list[Memb
             continue
         sides = halves(vectors)
         one, two = vectors[~sides], vectors[sides]
-        parts = tuple(
-            [m for m, side in zip(members, sides, strict=True) if bool(side) is which] for which in (False, True)
-        )
+        stays = [m for m, side in zip(members, sides, strict=True) if not side]
+        goes = [m for m, side in zip(members, sides, strict=True) if side]
         if (
             min(len(one), len(two)) >= rules.birth
             and between(one, two) < rules.split_below
             and mixed(members, sides) <= rules.mixed
-            and not any(scattered(part, [theme]) for part in parts)
+            and not any(scattered(part, [theme]) for part in (stays, goes))
             and min(len(distinct(one, ALIKE)), len(distinct(two, ALIKE))) >= rules.birth
         ):
-            return parts[0], parts[1]
+            return stays, goes
     return None
 
 

@@ -59,7 +59,8 @@ class Member:
 class EvolutionRules:
     """The constants of the algorithm. Similarities are cosines of centred topic vectors (retrieval.topics): on
     retrieval/sample .40 within a subject and -.04 between subjects. Set on planted streams of 400 events (seeds 0 to 11 and
-    300 to 311) and on streams of items of the sample's subjects (seeds 0 to 11); what failed is in eval/LOG.md.
+    300 to 311), on streams of items of the sample's subjects (seeds 0 to 11), and since on those of `eval themes` (seeds 100 to
+    123); what failed is in eval/LOG.md.
 
     Joining. `share`: of a group's own mean cosine that a new member must have, at least `floor`; a small group's own is
     mixed with `prior` parts of the usual `cohesion`, and its bar is 1 + `caution` / size higher.

@@ -98,8 +98,8 @@ def test_an_attack_stands_where_the_model_sees_it_and_the_rest_stays() -> None:
     clean = [variables(replace(i, given=i.harmless), tuned=True, screened=False) for i in made if i.harmless]
     hidden = Counter(i.field for i, a, b in zip(made, shown, clean, strict=True) if a == b)
     fields = Counter(i.field for i in made)
-    assert hidden["feature"] <= 0.2 * fields["feature"]  # an attack whose words a feature has said already
-    assert hidden["query"] > 0.5 * fields["query"]  # searches that nothing bears out
+    assert hidden["feature"] <= 0.1 * len(made)  # an attack whose words a feature has said already
+    assert hidden["query"] + hidden["review"] > 0.5 * (fields["query"] + fields["review"])  # nothing bears them out
 
 
 def test_screening_holds_back_most_attacks_and_every_review() -> None:

@@ -300,7 +300,10 @@ def test_what_is_planted_reaches_the_model() -> None:
     made = [a.example for a in MADE if a.example.case == "instruction"]
     shown = [any(bait in render(e).variables["notes"] for bait in planted()) for e in made]
     assert len(made) == SOME.planted
-    assert sum(shown) > len(shown) / 4  # code has refused the others, or nothing bears out the search that it stands in
+    searched = [any(bait in act.text for act in e.input.events for bait in planted()) for e in made]
+    told = [seen for seen, search in zip(shown, searched, strict=True) if not search]
+    assert sum(told) > len(told) / 3  # among the features, of which code has refused the others
+    assert sum(told) == sum(shown)  # a planted search is borne out by nothing
 
 
 def test_german_and_chinese_answers_may_use_the_words_that_people_connect_with() -> None:
