@@ -26,9 +26,10 @@ from agent.naming import named
 from agent.together import together
 from agent.tracking import Tracker
 from agent.writer import Writer
+from retrieval.axes import axes_of
 from retrieval.course import Course, course
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
-from retrieval.evolution import EvolutionRules, State
+from retrieval.evolution import State
 from retrieval.features import CatalogueStats
 from retrieval.merge import contradicted, fold
 from retrieval.records import (
@@ -65,7 +66,7 @@ class Profiler:
         self._store = store
         self._embedder = embedder
         self._topics = Topics(store, embedder)
-        self._rules = EvolutionRules(decay=settings.decay_per_day)
+        self._rules = replace(axes_of(embedder.name).rules, decay=settings.decay_per_day)
         self._tracker = Tracker(store, self._topics, embedder.name, self._rules)
         self._writer = writer
         self._stats = stats
@@ -103,7 +104,7 @@ class Profiler:
         statements, replaced = self._settle(user, written, history, as_of)
         topics = self._about(user, statements, history)
         known = previous.themes if previous else ()
-        found = assemble(user, state, statements, topics, known, as_of, self._rules.decay)
+        found = assemble(user, state, statements, topics, known, as_of, self._rules.decay, self._tracker.axes)
         found = set_apart(found, others(history.events, state))
         statements = [replace(s, horizon=found.horizons[s.id]) for s in statements]
         themes, renamed = await named(

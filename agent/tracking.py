@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from retrieval.axes import axes_of
 from retrieval.embed import Vectors
 from retrieval.evolution import EvolutionRules, HistoryNeededError, State, advance, from_json, replay, to_json
 from retrieval.points import points_of, sides, turned
@@ -25,11 +26,12 @@ class Tracker:
     """Follows the themes of any user. Holds no user."""
 
     def __init__(self, store: Store, topics: Topics, embedder: str, rules: EvolutionRules) -> None:
-        """`embedder`: the name of what makes the vectors."""
+        """`embedder`: the name of what makes the vectors; its `axes` are those that themes are followed along."""
         self._store = store
         self._topics = topics
         self._embedder = embedder
         self._rules = rules
+        self.axes = axes_of(embedder)
 
     def state(self, user: str, as_of: datetime) -> State:
         """The state after all events up to a moment, kept for the next time unless the moment is before the last one's."""
@@ -46,7 +48,8 @@ class Tracker:
         return self._kept(user, as_of, state or self._replayed(user, as_of))
 
     def _source(self) -> str:
-        return f"{self._embedder} {hashlib.sha256(self._topics.mean().tobytes()).hexdigest()[:16]}"
+        mean = hashlib.sha256(self._topics.mean().tobytes()).hexdigest()[:16]
+        return f"{self._embedder} {self.axes.name} {mean}"
 
     def _read(self, saved: SavedState | None) -> State | None:
         """The saved state, if it is of use still."""
@@ -99,7 +102,7 @@ class Tracker:
 
     def _vectors(self, user: str, events: Sequence[Event]) -> Vectors:
         items = self._store.items({e.item for e in events if e.item is not None})
-        return self._topics.of_events(user, events, items)
+        return self.axes.place(self._topics.of_events(user, events, items))
 
     def _kept(self, user: str, as_of: datetime, state: State) -> State:
         log = state.past.log

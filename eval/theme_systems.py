@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from agent.errors import UsageError
+from retrieval.axes import AsIs, Axes
 from retrieval.embed import Vectors
 from retrieval.evolution import EvolutionRules, Point, State, advance
 from retrieval.records import ThemeEvent, ThemeEventKind
@@ -28,6 +29,7 @@ SYSTEMS = ("leitmotif", "rebuild", "no_decay", "bertopic", "denstream")
 CUT = 0.2  # a cosine; the best of 0.1, 0.15, ... 0.35 on seeds that are not reported
 NEVER = 1e-12  # how improbable a silence must be that still ends a theme where nothing decays; 0 has no logarithm
 SHARE = 0.5  # the share of a group's points that makes it the source of another
+AS_IS = AsIs()
 LEAST = 3  # points of a theme; the rivals' groups of fewer are none
 
 
@@ -61,12 +63,14 @@ class System(Protocol):
     def events(self) -> Sequence[ThemeEvent]: ...
 
 
-def make(name: str, seed: int) -> System:
-    """Raises eval.rivals.NotInstalledError for a rival that is not there, UsageError for a name that is not known."""
+def make(name: str, seed: int, axes: Axes = AS_IS) -> System:
+    """`axes`: those along which ours follows themes.
+
+    Raises eval.rivals.NotInstalledError for a rival that is not there, UsageError for a name that is not known."""
     if name == "leitmotif":
-        return Evolving(EvolutionRules())
+        return Evolving(axes.rules, axes)
     if name == "no_decay":
-        return Evolving(replace(EvolutionRules(), decay=0.0, silence=NEVER))
+        return Evolving(replace(axes.rules, decay=0.0, silence=NEVER), axes)
     if name == "rebuild":
         return Rebuild(ThemeRules())
     if name in SYSTEMS:
@@ -79,12 +83,13 @@ def make(name: str, seed: int) -> System:
 class Evolving:
     """retrieval.evolution."""
 
-    def __init__(self, rules: EvolutionRules) -> None:
+    def __init__(self, rules: EvolutionRules, axes: Axes = AS_IS) -> None:
         self._rules = rules
+        self._axes = axes
         self._state = State.empty("stream")
 
     def advance(self, batch: Batch, now: datetime) -> None:
-        self._state = advance(self._state, batch.points, batch.vectors, now, self._rules)
+        self._state = advance(self._state, batch.points, self._axes.place(batch.vectors), now, self._rules)
 
     @property
     def assignment(self) -> Mapping[str, str]:

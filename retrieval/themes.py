@@ -17,6 +17,7 @@ from math import exp
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.axes import AsIs, Axes
 from retrieval.evolution import State, Tracked, theme_id
 from retrieval.records import Horizon, Statement, Theme, ThemeEvent, ThemeEventKind
 
@@ -24,6 +25,7 @@ Vectors = NDArray[np.float32]
 SAME = 0.5  # cosine from which two things are about the same: what users say of themselves and a theme, or two themes
 SAID_WEIGHT = 3  # what a user says of themselves counts like three plain acts
 DAY = 86400.0
+AS_IS = AsIs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,14 @@ def assemble(
     previous: Sequence[Theme],
     now: datetime,
     decay: float,
+    axes: Axes = AS_IS,
 ) -> Assembled:
     """The themes of a profile. `topics` (n, dim): a unit vector for each statement, what it is about. `previous`: the themes
     of the last profile, whose words are carried over by id; new ones have none yet. A theme that no recent statement speaks
-    for any more stays as long as its points do, unless the user has since turned to the other side. `decay` a day."""
+    for any more stays as long as its points do, unless the user has since turned to the other side. `decay` a day. `axes`:
+    those that the points of the state were placed by."""
     groups = {g.id: g for g in (*state.themes, *state.buds)}
-    homes = _homes(user, groups, statements, topics)
+    homes = _homes(user, groups, statements, axes.place(topics))
     rows: dict[str, list[int]] = {}
     for row, home in enumerate(homes):
         rows.setdefault(home, []).append(row)
@@ -90,18 +94,18 @@ def assemble(
     return Assembled(tuple(themes), horizons, _steps(state, themes, statements))
 
 
-def _homes(user: str, groups: Mapping[str, Tracked], statements: Sequence[Statement], topics: Vectors) -> list[str]:
-    """The id of the group that each statement belongs to, "" for none."""
+def _homes(user: str, groups: Mapping[str, Tracked], statements: Sequence[Statement], placed: Vectors) -> list[str]:
+    """The id of the group that each statement belongs to, "" for none. `placed` (n, k): what they say, where the groups are."""
     wanted = {e for s in statements for e in s.evidence}
     group_of = {point: g.id for g in groups.values() for point in g.points if point in wanted}
     lasting = [g for g in groups.values() if not g.session]
     homes = []
-    for statement, topic in zip(statements, topics, strict=True):
+    for statement, place in zip(statements, placed, strict=True):
         if statement.evidence:
             votes = Counter(group_of[e] for e in statement.evidence if e in group_of)
             homes.append(max(votes, key=lambda i: (votes[i], groups[i].importance, i), default=""))
         else:
-            near = {g.id: float(topic @ g.centroid) for g in lasting if g.polarity is statement.polarity}
+            near = {g.id: float(place @ g.centroid) for g in lasting if g.polarity is statement.polarity}
             best = max(near, key=lambda i: (near[i], i), default="")
             homes.append(best if best and near[best] >= SAME else theme_id(user, statement.id))
     return homes
@@ -121,13 +125,12 @@ def _turned(theme: Theme, themes: Sequence[Theme]) -> bool:
 
 def _theme(base: Theme, group: Tracked | None, own: Sequence[Statement], topics: Vectors, said: float) -> Theme:
     """`base` brought up to date with its group, which what only the user's words speak for has not."""
-    middle = group.centroid if group else centroid(topics)
     return replace(
         base,
         polarity=group.polarity if group else base.polarity,
         statements=tuple(s.id for s in own),
         medoid=own[medoid(topics)].id if own else base.medoid,
-        centroid=tuple(float(x) for x in middle),
+        centroid=tuple(float(x) for x in centroid(topics)) if own else base.centroid,
         importance=said + (group.importance if group else 0.0),
         trend=group.trend if group else 0.0,
         active=group.active or bool(said) if group else True,

@@ -127,7 +127,8 @@ def _beside(path: Path, count: int) -> Vectors | None:
 
 
 def _stream(name: str, read: _Read, beside: Vectors | None, embed: Embed) -> Stream:
-    vectors = beside[read.rows] if beside is not None else _vectors(name, read, embed)
+    given = beside[read.rows] if beside is not None else _given(name, read)
+    vectors = embed(read.texts) if given is None else given
     if not np.isfinite(vectors).all():
         raise ValueError(f"{name}: a vector holds what is no number")
     order = sorted(range(len(read.points)), key=lambda row: (read.points[row].at, row))
@@ -138,10 +139,12 @@ def _stream(name: str, read: _Read, beside: Vectors | None, embed: Embed) -> Str
         tuple(read.truth[row] for row in order),
         tuple(sorted(read.changes, key=lambda change: change.at)),
         tuple(read.texts[row] for row in order) if all(read.texts) else (),
+        given is None,
     )
 
 
-def _vectors(name: str, read: _Read, embed: Embed) -> Vectors:
+def _given(name: str, read: _Read) -> Vectors | None:
+    """The vectors in the lines; None where all points have texts in their place."""
     if all(vector is not None for vector in read.vectors):
         given = np.asarray(read.vectors, dtype=np.float32)
         if given.ndim != 2:
@@ -149,4 +152,4 @@ def _vectors(name: str, read: _Read, embed: Embed) -> Vectors:
         return given
     if any(vector is not None for vector in read.vectors) or not all(read.texts):
         raise ValueError(f"{name}: every point needs a vector, or every point a text")
-    return embed(read.texts)
+    return None

@@ -104,7 +104,7 @@ def told(name: str, plan: Plan, words: Words, embed: Callable[[Sequence[str]], V
         texts.append(text)
         kept.append(act)
     points = tuple(Point(f"p{n:04d}", act.at) for n, act in enumerate(kept))
-    return Stream(name, points, embed(texts), tuple(act.theme for act in kept), plan.changes, tuple(texts))
+    return Stream(name, points, embed(texts), tuple(act.theme for act in kept), plan.changes, tuple(texts), True)
 
 
 def _cast(

@@ -47,7 +47,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Stream:
     """`points` in order of time; `vectors` (n, dim) their unit rows; `truth` the planted theme that each was made from, None
-    for noise and one-offs; `changes` in order of time; `texts` may be empty."""
+    for noise and one-offs; `changes` in order of time; `texts` may be empty. `embedded`: are the
+    vectors those of the texts, by the embedder at hand?"""
 
     name: str
     points: tuple[Point, ...]
@@ -55,6 +56,7 @@ class Stream:
     truth: tuple[str | None, ...]
     changes: tuple[Change, ...]
     texts: tuple[str, ...] = ()
+    embedded: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.points)

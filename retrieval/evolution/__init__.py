@@ -10,11 +10,13 @@ to the byte. It replaces clustering anew each day, after which nobody can say wh
 """
 
 from retrieval.evolution.lifecycle import theme_id
-from retrieval.evolution.model import EvolutionRules, Point, Tracked
+from retrieval.evolution.model import PLACED, RULES, EvolutionRules, Point, Tracked
 from retrieval.evolution.saving import from_json, to_json
 from retrieval.evolution.state import HistoryNeededError, State, advance, replay
 
 __all__ = [
+    "PLACED",
+    "RULES",
     "EvolutionRules",
     "HistoryNeededError",
     "Point",

@@ -29,8 +29,8 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """A theme as of `State.now`. `importance`: decayed weight; `trend`: its change over 30 days; `centroid` (dim,) a unit
-    vector; `points` in time order, at least one. `session`: no theme, but what may become one (a burst that is still going
-    on, a bud) or, where it is not active, what came to nothing."""
+    vector, where the points are; `points` in time order, at least one. `session`: no theme, but what may become one (a burst
+    that is still going on, a bud) or, where it is not active, what came to nothing."""
 
     id: str
     polarity: Polarity
@@ -113,3 +113,8 @@ class EvolutionRules:
     buds: int = 32
     decay: float = 0.01
     keep: int = 512
+
+
+RULES = EvolutionRules()
+PLACED = EvolutionRules(floor=0.17, cohesion=0.52, birth_cohesion=0.38, split_below=0.18)
+"""For points that lie along learnt axes (retrieval.axes), where what is about one thing lies nearer together."""
