@@ -67,6 +67,7 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "serve": reports.ServeOut,
     "demo": reports.DemoOut,
     "tune": reports.TuneOut,
+    "mean": reports.MeanOut,
     "resample": reports.ResampleOut,
     "any of them, on an error": schemas.ErrorOut,
 }

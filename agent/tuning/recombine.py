@@ -36,6 +36,7 @@ PUT_TOGETHER = "put together out of training examples"
 ANSWERED = "answered by the tuned model, chosen by code"
 BY_HAND = "answered by the authors"
 GRADED = "answered by the tuned model, graded by readers"
+JUDGED = "answered by the tuned model, chosen by what readers graded"
 OPEN = "not known yet"  # stands for the answer
 LEAST, MOST = 3, 7  # things of an input
 MOST_PIECES = 8  # of a self-description's answer (prompts.outputs.PiecesOut)
