@@ -56,7 +56,7 @@ class Learnt:
 
     def place(self, vectors: Vectors) -> Vectors:
         """(n, dim) to (n, k) unit rows; zero rows stay zero."""
-        return unit(vectors @ self.matrix)
+        return unit(vectors @ self.matrix) if len(vectors) else vectors  # no rows may have no columns
 
 
 @dataclass(frozen=True, slots=True)
