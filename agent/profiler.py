@@ -228,7 +228,10 @@ class Profiler:
         told = [s for s in statements if not history.shown(s)]
         words = self._meaning(user, [s.facet for s in told]) if told else ()
         found = {s.id: word for s, word in zip(told, words, strict=True)}
-        return np.array([found[s.id] if s.id in found else history.topic(s) for s in statements])
+        rows = [found[s.id] if s.id in found else history.topic(s) for s in statements]
+        return np.array(rows, dtype=np.float32).reshape(
+            -1, self._embedder.dim
+        )  # of no statements, no rows, yet columns
 
     def _vectors(self, user: str, statements: Sequence[Statement]) -> Vectors:
         return CachedEmbedder(self._embedder, self._store, user).embed([s.text for s in statements])

@@ -56,7 +56,7 @@ class Learnt:
 
     def place(self, vectors: Vectors) -> Vectors:
         """(n, dim) to (n, k) unit rows; zero rows stay zero."""
-        return unit(vectors @ self.matrix) if len(vectors) else vectors  # no rows may have no columns
+        return unit(vectors @ self.matrix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,17 @@ class AsIs:
         return vectors
 
 
+AS_IS = AsIs()
+
+
 @cache
 def axes_of(embedder: str, file: Path = FILE) -> Axes:
     """The axes in `file` if they are of this embedder, whose name holds a digest of its weights."""
     if not file.is_file():
-        return AsIs()
+        return AS_IS
     with np.load(file, allow_pickle=False) as kept:
         if str(kept["embedder"]) != embedder:
-            return AsIs()
+            return AS_IS
         digest = hashlib.sha256(kept["matrix"].tobytes()).hexdigest()
         return Learnt(f"axes {digest[:12]}", np.asarray(kept["matrix"], dtype=np.float32))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent.coldstart import read
@@ -14,6 +15,7 @@ from agent.errors import LLMUnavailableError
 from agent.protocol import ChatRequest, RawChat
 from agent.sensitive import attribute
 from agent.service import Service
+from retrieval.axes import Learnt
 from retrieval.records import Event, EventKind, Horizon, Item, Origin, Polarity, Profile, Source, ThemeEventKind
 from tests.fakes import DAY, NOW, FakeLLM, act, catalogue, make_service, people
 
@@ -156,6 +158,20 @@ def test_one_event_is_enough(service: Service) -> None:
     [statement] = profile.statements
     assert statement.evidence == ("cleo-4-view-jazz-course-1",)
     assert [t.statements for t in profile.themes] == [(statement.id,)]
+
+
+def test_along_learnt_axes_too_somebody_of_whom_nothing_may_be_said_has_a_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty of a hundred film users had none: without statements there was nothing to place."""
+    axes = Learnt("axes", np.eye(256, 200, dtype=np.float32))
+    for module in ("agent.profiler", "agent.tracking"):
+        monkeypatch.setattr(f"{module}.axes_of", lambda _: axes)
+    with service_with(tmp_path, [*people(), act("stray", 1, "noir-film-1", EventKind.RATE, value=3.0)]) as service:
+        stray, ann = build(service, "stray"), build(service)
+    assert (stray.statements, stray.themes, stray.events_seen) == ((), (), 1)
+    assert len(ann.themes) > 1
+    assert all(len(theme.centroid) == 256 for theme in ann.themes)  # what search goes by lies where the items lie
 
 
 def change_of_taste(likes: int) -> list[Event]:

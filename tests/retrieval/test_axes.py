@@ -50,7 +50,7 @@ def test_places_are_unit_rows_and_what_says_nothing_stays_nowhere() -> None:
     placed = axes.place(rows)
     assert placed.shape == (EACH + 1, 8)
     assert np.allclose(np.linalg.norm(placed, axis=1), [1] * EACH + [0], atol=1e-5)
-    assert len(axes.place(np.array([], dtype=np.float32))) == 0  # what nobody said has no columns either
+    assert axes.place(np.zeros((0, DIM), dtype=np.float32)).shape == (0, 8)
 
 
 def test_a_file_holds_for_one_embedder_only(tmp_path: Path) -> None:
