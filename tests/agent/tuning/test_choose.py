@@ -297,6 +297,7 @@ def test_what_readers_preferred_holds_too() -> None:
     told = [p.chosen for told in ROUNDS for p in told if by_readers(p.refused)]
     assert len(told) > 1000
     assert all(CHECKER.named(e) >= 0 for e in told if e.language == "en" or not by_hand(e))
+    assert sum(by_hand(e) for e in told) > 1200  # a third of the first two rounds that readers graded
 
 
 def test_shipped_portraits_do_not_all_begin_alike(shipped: list[Example]) -> None:
