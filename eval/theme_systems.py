@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from agent.errors import UsageError
-from retrieval.axes import AsIs, Axes
+from retrieval.axes import AS_IS, Axes
 from retrieval.embed import Vectors
 from retrieval.evolution import EvolutionRules, Point, State, advance
 from retrieval.records import ThemeEvent, ThemeEventKind
@@ -29,7 +29,6 @@ SYSTEMS = ("leitmotif", "rebuild", "no_decay", "bertopic", "denstream")
 CUT = 0.2  # a cosine; the best of 0.1, 0.15, ... 0.35 on seeds that are not reported
 NEVER = 1e-12  # how improbable a silence must be that still ends a theme where nothing decays; 0 has no logarithm
 SHARE = 0.5  # the share of a group's points that makes it the source of another
-AS_IS = AsIs()
 LEAST = 3  # points of a theme; the rivals' groups of fewer are none
 
 

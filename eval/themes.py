@@ -27,7 +27,7 @@ from eval.streams.files import load
 from eval.streams.lives import Words, live, told
 from eval.streams.streams import KINDS, Stream
 from eval.theme_metrics import Measured, Noticed, Shot, delays, measure
-from retrieval.axes import AsIs, axes_of
+from retrieval.axes import AS_IS, axes_of
 from retrieval.embed import CachedEmbedder, Embedder, Vectors, unit
 from retrieval.records import ThemeEvent
 from retrieval.store import Store
@@ -100,7 +100,7 @@ class Run:
         found = {}
         learnt = axes_of(self.embedder.name)
         for n, stream in enumerate(streams):
-            system = theme_systems.make(name, self.request.seed, learnt if stream.embedded else AsIs())
+            system = theme_systems.make(name, self.request.seed, learnt if stream.embedded else AS_IS)
             found[stream.name] = followed(stream, system, self.request.every)
             self.tell(name, n + 1, len(streams))
         return found

@@ -17,7 +17,7 @@ from math import exp
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.axes import AsIs, Axes
+from retrieval.axes import AS_IS, Axes
 from retrieval.evolution import State, Tracked, theme_id
 from retrieval.records import Horizon, Statement, Theme, ThemeEvent, ThemeEventKind
 
@@ -25,7 +25,6 @@ Vectors = NDArray[np.float32]
 SAME = 0.5  # cosine from which two things are about the same: what users say of themselves and a theme, or two themes
 SAID_WEIGHT = 3  # what a user says of themselves counts like three plain acts
 DAY = 86400.0
-AS_IS = AsIs()
 
 
 @dataclass(frozen=True, slots=True)
