@@ -115,7 +115,7 @@ class Writer:
     async def _drafts(
         self, segment: Segment, evidence: Evidence, prompt: Prompt, n: int
     ) -> list[Answer[SentenceOut] | Answer[TasteOut]]:
-        notes = evidence.counted
+        notes = evidence.counted.leading
         if not self._tuned:
             return await self._ask(prompt, n=n, user=segment.user, notes=evidence.notes)
         if not notes.features:

@@ -1,6 +1,6 @@
 """An example as the model meets it: the messages of its prompt, and the answer that it should give.
 
-    rendered = render(example)          # for training; the same prompts as agent/ sends
+    rendered = render(example)          # the same prompts as agent/ sends; for training, with whole=True
     rendered.messages, rendered.answer  # Message(system), Message(user); '{"text":"slow-burn mysteries set in the arctic"}'
 
 What a taste is told from are notes made out of the events (agent/notes.py), as in production: what only one item has is left
@@ -63,9 +63,10 @@ class Rendered:
         return self.prompt.render(**self.variables)
 
 
-def render(example: Example, dice: random.Random | None = None) -> Rendered:
-    """With `dice`, what the notes list comes in another order: production ranks by more than counts."""
-    name, variables, output = _parts(example, dice)
+def render(example: Example, dice: random.Random | None = None, *, whole: bool = False) -> Rendered:
+    """With `dice`, what the notes list comes in another order: production ranks by more than counts. `whole`: they list what
+    production leaves out as well (`Notes.leading`), since answers to learn from may name it."""
+    name, variables, output = _parts(example, dice, whole)
     return Rendered(library.load(name, tuned=True), variables, compact(output))
 
 
@@ -98,13 +99,11 @@ def _spaced(value: Any, key: str = "") -> Any:
             return value
 
 
-def _parts(example: Example, dice: random.Random | None) -> tuple[str, dict[str, str], BaseModel]:
+def _parts(example: Example, dice: random.Random | None, whole: bool) -> tuple[str, dict[str, str], BaseModel]:
     match example:
         case StatementExample(input=given, answer=text):
-            variables = {
-                "polarity": given.polarity,
-                "notes": _shuffled(notes_of(given.events, given.polarity), dice).text,
-            }
+            notes = notes_of(given.events, given.polarity)
+            variables = {"polarity": given.polarity, "notes": _shuffled(notes if whole else notes.leading, dice).text}
             return "write_statement", variables, TasteOut(text=text)
         case ThemeExample(input=given_statements, answer=named):
             theme = _Label(label=named.label if named else NOTHING)  # the product asks of no theme whether it is one

@@ -100,7 +100,7 @@ def _finish(out: Path, about: dict[str, Any]) -> None:
 
 
 def _told(tokenizer: Any, example: Example) -> Encoded:
-    return encode(tokenizer, render(example))
+    return encode(tokenizer, render(example, whole=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _passes(config: TuneConfig, examples: Sequence[Example], chosen: Sequence[Ex
     for copy in range(config.copies):
         asked = made(examples, config.seed + copy) if copy < config.pair_copies else []
         learnt = [*written, *(chosen if copy < config.chosen_copies else ())]
-        told = [render(e, dice if copy else None) for e in learnt]
+        told = [render(e, dice if copy else None, whole=True) for e in learnt]
         told += [render_pair(p) for p in asked if p.split == "train"]
         rendered += dice.sample(told, len(told))
     return rendered

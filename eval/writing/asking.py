@@ -151,7 +151,7 @@ def variables(given: Input, *, tuned: bool, screened: bool = True) -> dict[str, 
         case EventsIn(polarity=polarity, events=events):
             notes = notes_of(events, polarity, unsaid=given.unsaid, screened=screened)
             if tuned:
-                return {"polarity": polarity, "notes": notes.text}
+                return {"polarity": polarity, "notes": notes.leading.text}
             return {"notes": few_shot_notes(notes, given.genres)}
         case StatementsIn(statements=statements):
             if tuned:

@@ -40,3 +40,19 @@ def test_long_texts_are_cut_between_words() -> None:
     assert len(cut) <= TYPED_CHARS
     assert cut.endswith("word")
     assert len(short("字" * 200)) == TYPED_CHARS
+
+
+def test_what_few_have_beside_what_most_have_is_not_told() -> None:
+    kinds = (("podcast", 4),)
+    one = Notes(kinds, (("actual play", 4), ("fantasy", 2), ("comedy", 2), ("improvised", 2)))
+    assert one.leading.text == "podcast 4 | actual play 4, fantasy 2"
+    two = Notes(kinds, (("space", 4), ("science", 3), ("documentary", 2), ("engineering", 2)))
+    assert two.leading.text == "podcast 4 | space 4, science 3"
+    assert two.leading.typed == two.typed
+
+
+def test_the_leading_features_keep_their_order_and_are_three_at_most() -> None:
+    alike = (("slow", 2), ("arctic", 3), ("noir", 3), ("crime", 3))
+    assert Notes(features=alike).leading.text == "slow 2, arctic 3, noir 3"
+    assert Notes(features=(("jazz", 2),)).leading.text == "jazz 2"
+    assert Notes().leading == Notes()
