@@ -124,14 +124,11 @@ def _tell(core: Core, group: Group, kind: Kind, at: datetime, causes: Sequence[M
 
 
 def _open(core: Core, bud: Group, point: Point, rules: EvolutionRules) -> None:
-    """A ripe bud is a theme of its own; or goes into the theme in whose sittings it comes, or that would have taken it in as
-    one point; or has split off from the latter when that one's points have been unlike the bud's since the first of these."""
+    """A ripe bud is a theme of its own; or goes into the theme in whose sittings it comes, or that nearly would have taken it
+    in as one point and has points like the bud's since the first of these; or, where that theme would have taken it in and
+    its points are unlike the bud's, has split off from it."""
     vectors = bud.vectors()
-    parent = _parent(core, bud, vectors)
-    recent = [m for m in parent.window if m.place >= bud.window[0].place] if parent else []
-    home = companion(bud, core.themes(bud), rules)
-    if home is None and recent and between(vectors, np.stack([m.vector for m in recent])) >= rules.split_below:
-        home = parent
+    home = companion(bud, core.themes(bud), rules) or _kin(core, bud, vectors, rules)
     if home is not None:
         take(home, bud, rules)
         settle(home, core.visits, rules)
@@ -140,20 +137,37 @@ def _open(core: Core, bud: Group, point: Point, rules: EvolutionRules) -> None:
     bud.theme = bud.active = True
     bud.told = bud.mass
     settle(bud, core.visits, rules)
+    parent = _parent(core, bud, vectors)
     if parent is None:
         _tell(core, bud, Kind.BORN, point.at, bud.window)
         return
+    recent = _since(parent, bud)
     if len(recent) >= rules.birth:
         reset(parent, recent)
         settle(parent, core.visits, rules)
     _tell_split(core, bud, parent, point)
 
 
-def _parent(core: Core, bud: Group, vectors: Vectors) -> Group | None:
-    """The theme nearest to a bud of `vectors` (n, dim), of those that would take it in as one point."""
+def _kin(core: Core, bud: Group, vectors: Vectors, rules: EvolutionRules) -> Group | None:
+    """The theme that nearly would take a bud of `vectors` (n, dim) in, if its points of the same time are like the bud's."""
+    near = _parent(core, bud, vectors, rules.kin)
+    recent = _since(near, bud) if near else []
+    alike = recent and between(vectors, np.stack([m.vector for m in recent])) >= rules.kin_above
+    return near if alike else None
+
+
+def _parent(core: Core, bud: Group, vectors: Vectors, share: float = 1.0) -> Group | None:
+    """The theme nearest to a bud of `vectors` (n, dim), of those that would take it in as one point at a `share` of the bar."""
     middle = vectors.mean(axis=0)
     near = [(float(g.total @ middle) / g.count, g) for g in core.themes(bud)]
-    return max(((fit, g) for fit, g in near if fit >= g.bar), key=lambda found: found[0], default=(0.0, None))[1]
+    return max(((fit, g) for fit, g in near if fit >= share * g.bar), key=lambda found: found[0], default=(0.0, None))[
+        1
+    ]
+
+
+def _since(theme: Group, bud: Group) -> list[Member]:
+    """The members of a theme since a bud's first one."""
+    return [m for m in theme.window if m.place >= bud.window[0].place]
 
 
 def _remove(core: Core, group: Group, heir: Group) -> None:

@@ -66,6 +66,7 @@ class EvolutionRules:
     mixed with `prior` parts of the usual `cohesion`, and its bar is 1 + `caution` / size higher.
     Birth. `birth` different acts that weigh `birth_weight` and have a mean cosine of `birth_cohesion`, `later` of them more
     than `burst` after the first or as `many`, within `near` visits; or spread over `seldom` bursts. Within `visit`: one visit.
+    A bud at `kin` of the bar of a theme whose points since are `kin_above` like the bud's, is a part of it.
     Fading. `silence`: the probability under which a silence is no chance; false alarms cost two events (faded, revived), and
     a theme has a silence for each act, hence so small. `rhythm`: visits after which a third of a rhythm is remembered.
     Merging. `bridges`: points in a row that fit both. Splitting: among the last `split_looks` points two halves with a mean
@@ -93,6 +94,8 @@ class EvolutionRules:
     later: int = 2
     near: int = 40
     seldom: int = 7
+    kin: float = 1.0
+    kin_above: float = 0.15
     visit: timedelta = timedelta(hours=6)
     silence: float = 0.001
     rhythm: float = 200.0
@@ -116,6 +119,15 @@ class EvolutionRules:
 
 
 RULES = EvolutionRules()
-PLACED = EvolutionRules(floor=0.2, cohesion=0.6, caution=0.4, birth_cohesion=0.35, split_below=0.18)
+PLACED = EvolutionRules(
+    floor=0.2,
+    cohesion=0.6,
+    caution=0.4,
+    birth_cohesion=0.35,
+    kin=0.7,
+    split_looks=(8, 10, 12, 16),
+    split_below=0.18,
+    mixed=0.25,
+)
 """For points that lie along learnt axes (retrieval.axes), where what is about one thing lies nearer together. Set on the
-streams of `eval themes` with seeds 100 to 123 and 400 to 423."""
+streams of `eval themes` with seeds 100 to 123, 400 to 423 and 600 to 623."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from retrieval.evolution import Point, advance, replay
+from retrieval.evolution import EvolutionRules, Point, State, advance, replay
 from retrieval.records import Polarity, ThemeEventKind
 from tests.retrieval.planted import DIM, T0, Life, agreement, kinds
 
@@ -185,3 +186,23 @@ def test_a_vector_that_is_no_unit_vector_is_refused(row: list[float]) -> None:
 def test_a_weight_that_is_none_is_refused(weight: float) -> None:
     with pytest.raises(ValueError, match="weight"):
         replay("u", [Point("e", T0, weight=weight)], np.eye(1, 2, dtype=np.float32), T0)
+
+
+def with_fragment(near: float, kin: float) -> State:
+    """An interest said daily, and from the tenth day on something else every other day, at a cosine of `near` to it."""
+    one, other = np.eye(8, dtype=np.float32)[:2]
+    apart = near * one + np.sqrt(1 - near**2) * other
+    told = [(T0 + timedelta(days=n), one) for n in range(30)]
+    told += [(T0 + timedelta(days=10 + 2 * n, hours=12), apart) for n in range(8)]
+    told.sort(key=lambda row: row[0])
+    rows = np.array([vector for _, vector in told]) + 0.12 * np.random.default_rng(4).normal(size=(len(told), 8))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    points = [Point(f"p{n:02}", at) for n, (at, _) in enumerate(told)]
+    return replay("u", points, rows.astype(np.float32), points[-1].at, replace(EvolutionRules(), kin=kin))
+
+
+def test_a_fragment_of_a_theme_is_no_birth() -> None:
+    """A bud that the theme nearly would have taken in goes into it; one that is about another thing is born."""
+    assert [theme.active for theme in with_fragment(near=0.38, kin=0.7).themes] == [True]
+    assert len(with_fragment(near=0.38, kin=1.0).themes) == 2
+    assert len(with_fragment(near=0.0, kin=0.7).themes) == 2
