@@ -8,6 +8,7 @@ every claim is looked up in the store once more.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,9 @@ from prompts import library
 from prompts.outputs import SentenceOut
 from retrieval.features import domain, features, kind
 from retrieval.records import Event, Item, Origin, Recommendation
+
+_AGAIN = re.compile(r"(?:(?P<word>another|more) )?(?P<what>[^,]+)", re.IGNORECASE)
+_THIS_TIME = re.compile(r"\bthis time ")
 
 
 def from_data(rec: Recommendation, known: Grounds | None, people: float, query: str | None) -> Recommendation:
@@ -96,7 +100,7 @@ class Explainer:
             text = plain.lower(plain.tidy(answer.output.text))
             problem = guard.check(text, _support(known), self._embed) or _says_nothing_shared(text, known)
             if problem is None:
-                return f"{_because(known)}; this is {text}."
+                return f"{_because(known)}; this is {_as_it_is(text, known)}."
             self.rejected[problem] += 1
         return None
 
@@ -130,6 +134,21 @@ def _support(known: Grounds) -> guard.Support:
     """What a reason may say of the item: its features and its kind."""
     noun = domain(known.item)
     return guard.support([*known.shared, *features(known.item)], domains=[noun] if noun else [])
+
+
+def _as_it_is(text: str, known: Grounds) -> str:
+    """Without "another" and "this time" where not all that is cited is such a thing: "another jazz film" after a record."""
+    again = _AGAIN.match(text)
+    if again is None or not (again["word"] or _THIS_TIME.search(text)):
+        return text
+    such = guard.stems(guard.content(again["what"]))
+    cited = [guard.stems([*features(item), kind(item) or ""]) for _, item in known.acts]
+    if cited and all(such <= held for held in cited):
+        return text
+    bare = _THIS_TIME.sub("", text[again.start("what") :])
+    if (again["word"] or "more").lower() == "more":
+        return bare
+    return f"{'an' if bare[0].lower() in 'aeiou' else 'a'} {bare}"
 
 
 def _says_nothing_shared(text: str, known: Grounds) -> str | None:

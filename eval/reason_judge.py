@@ -3,8 +3,9 @@
     verdict = judge(reason, item, cited, fall=0.3, people=12)      # verdict.made, verdict.supported
 
 A claim is: one act ("rated Heat 4.5"), one shared feature (of the item and of everything cited), a count of people, that the
-item is none of what is disliked, that what is cited moves it up (its score would be lower without), or one word of the
-model's that carries meaning. What cannot be read as any of these is one false claim.
+item is none of what is disliked, that what is cited moves it up (its score would be lower without), one word of the
+model's that carries meaning, or "another" and "more": that all that is cited is what is said next, up to a comma. What cannot
+be read as any of these is one false claim.
 """
 
 from __future__ import annotations
@@ -37,11 +38,17 @@ SAYS_NOTHING = STOP | {
     "more",
     "like",
     "through",
+    "another",
+    "thi",  # "this", as tokens() leaves it
+    "time",
+    "especially",
+    "one",
 }
 STEM = 5  # letters in which two forms of a word agree
 _SHAPE = re.compile(
     r"You (?P<did>.+); (?:this shares (?P<shared>.+)|this is (?P<said>.+)|(?P<moved>that moves this up.+))\."
 )
+_AGAIN = re.compile(r"(?:another|more) (?P<what>[^,]+)")
 _SPARED = ", and it is none of what you dislike: "
 _COUNT = re.compile(r"(?:Chosen by (?P<people>\d+) (?:person|people)|Not chosen by anybody yet)\b")
 
@@ -76,6 +83,9 @@ def judge(reason: str, item: Item, cited: Sequence[tuple[Event, Item]], *, fall:
         true = sum(all(f in _features(one) for one in (item, *(other for _, other in cited))) for f in named)
         return Verdict(made + len(named) + extra, supported + (true if cited else 0), tuple(named))
     words, kept = _words(shape["said"], item)
+    if again := _AGAIN.match(shape["said"]):
+        such = [_words(again["what"], other) for _, other in cited]
+        words, kept = words + 1, kept + (bool(such) and all(found == made for made, found in such))
     said = {word[:STEM] for word in tokens(shape["said"])}
     named = [f for f in sorted(_features(item)) if {word[:STEM] for word in tokens(f)} <= said]
     return Verdict(made + words, supported + kept, tuple(named))

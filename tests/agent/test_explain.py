@@ -84,6 +84,24 @@ def test_a_reason_in_the_models_words_keeps_its_citations(llm: FakeLLM) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("another mystery course, this time in arctic", "a mystery course, in arctic"),  # films and a book are cited
+        ("another arctic course", "an arctic course"),
+        ("another arctic mystery", "another arctic mystery"),
+        ("another slow-burn mystery", "a slow-burn mystery"),
+        ("more mystery courses", "mystery courses"),
+        ("slow-burn crime, this time a course", "slow-burn crime, a course"),
+        ("another mystery, this time a course", "another mystery, this time a course"),
+    ],
+)
+def test_another_is_said_only_where_all_that_is_cited_is_such_a_thing(llm: FakeLLM, answer: str, told: str) -> None:
+    llm.enqueue({"text": answer}, {"text": answer})
+    done, explainer = phrase(llm)
+    assert done.reason.endswith(f"; this is {told}."), explainer.rejected
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         "a mystery course from iceland",

@@ -52,6 +52,13 @@ def test_a_feature_must_be_that_of_everything_that_is_cited() -> None:
     )
 
 
+def test_another_says_what_is_cited_is_such_a_thing_too() -> None:
+    ask = "You liked Ledger; this is another {}."
+    assert counted(ask.format("crime film, this time a drama"), LIKED) == (5, 5)
+    assert counted(ask.format("crime drama"), LIKED) == (4, 3)  # Ledger is none
+    assert counted("You said that you like crime; this is more crime.") == (3, 1)
+
+
 def test_what_is_cited_must_be_told() -> None:
     assert counted("You liked Ledger; this shares crime.", RATED, LIKED) == (3, 2)
 
