@@ -24,7 +24,7 @@ from prompts.outputs import SentenceOut
 from retrieval.features import domain, features, kind
 from retrieval.records import Event, Item, Origin, Recommendation
 
-_AGAIN = re.compile(r"(?:(?P<word>another|more) )?(?P<what>[^,]+)", re.IGNORECASE)
+_AGAIN = re.compile(r"(?:(?P<word>another|more(?! than\b)) )?(?P<what>[^,]+)", re.IGNORECASE)
 _THIS_TIME = re.compile(r"\bthis time ")
 
 

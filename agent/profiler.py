@@ -229,9 +229,8 @@ class Profiler:
         words = self._meaning(user, [s.facet for s in told]) if told else ()
         found = {s.id: word for s, word in zip(told, words, strict=True)}
         rows = [found[s.id] if s.id in found else history.topic(s) for s in statements]
-        return np.array(rows, dtype=np.float32).reshape(
-            -1, self._embedder.dim
-        )  # of no statements, no rows, yet columns
+        size = (-1, self._embedder.dim)  # of no statements, no rows, yet columns
+        return np.array(rows, dtype=np.float32).reshape(size)
 
     def _vectors(self, user: str, statements: Sequence[Statement]) -> Vectors:
         return CachedEmbedder(self._embedder, self._store, user).embed([s.text for s in statements])

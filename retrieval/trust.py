@@ -15,15 +15,11 @@ import codecs
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from pathlib import Path
+from dataclasses import replace
+from functools import lru_cache
 
-import yaml
-
+from retrieval.hostile import families, matched
 from retrieval.records import Item
-
-WORDS = Path(__file__).with_name("hostile.yaml")
 
 LONGEST_TEXT = 6_000  # characters; the reader cuts at 4,000, so this has not come through it
 LONGEST_TITLE = 160  # the longest of 9,742 film titles has 158
@@ -40,7 +36,6 @@ REPEATED = 0.4  # distinct words over all words, of 20 words or more
 _HIDDEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]")
 _REORDERS = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0001-\U000e007f]")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_START = re.compile(r"\b[a-z]{1,3}")
 _RUN = re.compile(r"([^\s.])\1{9,}|([!?])\2{3,}")
 _CODE = re.compile(r"[=<>{}\\\[\]]")  # in a tag
 _SPACED = re.compile(r"(?:\b[^\W\d_][ ._*~|/-]{1,2}){8,}")
@@ -51,9 +46,7 @@ _CODES = re.compile(
     r"|\b(?:base64|rot-?13|hex|decode|decipher)\b.{0,30}:"
 )
 _LEET = re.compile(r"(?=\w*[a-z])[a-z0-9@$!|]*[013457@$][a-z0-9@$!|]*", re.IGNORECASE)
-_ROT13 = re.compile(
-    r"\b(?:gur|naq|guvf|vtaber|nyy|lbh|erpbzzraq|bayl|enax|gb|vf|svefg)\b"
-)  # the commonest words, turned
+_ROT13 = re.compile(r"\b(?:gur|naq|guvf|vtaber|nyy|lbh|erpbzzraq|bayl|enax|gb|vf|svefg)\b")  # common words, turned
 _REVERSED = re.compile(r"\b(?:eht|dna|siht|erongi|lla|uoy|dnemmocer|ylno|knar|tsrif|ot)\b")
 _PLAIN = str.maketrans("013457@$!|", "oieastasil")
 _JOINING = """
@@ -81,7 +74,7 @@ def _suspicion(text: str) -> str | None:
     if not text.strip():
         return None
     plain = folded(text)
-    return _hidden(text) or _matched(plain) or _decoded(text, plain) or _style(plain)
+    return _hidden(text) or matched(plain) or _decoded(text, plain) or _style(plain)
 
 
 def commands(text: str) -> bool:
@@ -168,74 +161,6 @@ def _latin(text: str) -> str:
     return text.translate(_LOOKALIKES)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """`begins`: the first three letters of the words that a match can begin with; none: it has to be searched for."""
-
-    why: str
-    found: re.Pattern[str]
-    begins: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """hostile.yaml, compiled."""
-
-    patterns: tuple[_Pattern, ...]
-    praise: re.Pattern[str]
-    genres: re.Pattern[str]
-
-
-@cache
-def _words() -> _Words:
-    """Read once, with the first text."""
-    raw = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
-    named = {f"<{name}>": _joined(pattern) for name, pattern in raw["words"].items()}
-    patterns = []
-    for why, branches in raw["reasons"].items():
-        for branch in map(_joined, branches):
-            whole = re.sub("|".join(named), lambda name: named[name[0]], branch)
-            patterns.append(_Pattern(why, re.compile(whole), _begins(whole)))
-    counted = {name: re.compile(_joined(pattern)) for name, pattern in raw["counted"].items()}
-    return _Words(tuple(patterns), counted["praise"], counted["genres"])
-
-
-def _joined(pattern: str) -> str:
-    return re.sub(r"\s*\n\s*", "", pattern)
-
-
-def _begins(pattern: str) -> frozenset[str]:
-    """What every match begins with, where each branch at the start of the pattern says it in plain letters."""
-    match = re.match(r"\\b(?:\(\?:(?P<branches>[^()\[\]]*)|(?P<word>[a-z]))", pattern)
-    if match is None:
-        return frozenset()
-    branches = [pattern[2:]] if match["word"] else _first_group(pattern[5:])
-    letters = [re.match(r"[a-z]{3}(?![?*{])|[a-z]{1,2}(?= )", branch) for branch in branches]
-    return frozenset(found[0] for found in letters if found) if all(letters) else frozenset()
-
-
-def _first_group(rest: str) -> list[str]:
-    """The branches of a group whose opening bracket stands just before `rest`."""
-    branches, depth = [""], 0
-    for char in rest:
-        depth += (char == "(") - (char == ")")
-        if depth < 0:
-            break
-        branches = [*branches, ""] if char == "|" and depth == 0 else [*branches[:-1], branches[-1] + char]
-    return branches
-
-
-def _matched(plain: str) -> str | None:
-    simple, there = plain.isascii(), frozenset(_START.findall(plain))
-    for pattern in _words().patterns:
-        possible = (
-            not there.isdisjoint(pattern.begins) if pattern.begins else not simple or pattern.found.pattern.isascii()
-        )
-        if possible and pattern.found.search(plain):
-            return pattern.why
-    return None
-
-
 def _hidden(text: str) -> str | None:
     """Characters that reorder or hide, and words written in two alphabets."""
     if text.isascii():
@@ -252,7 +177,7 @@ def _decoded(text: str, plain: str) -> str | None:
     spellings = [plain.translate(_PLAIN)] if leet else []
     spellings += [codecs.encode(plain, "rot13")] if _ROT13.search(plain) else []
     spellings += [plain[::-1]] if _REVERSED.search(plain) else []
-    return "encoded" if any(_matched(spelling) for spelling in spellings) else None
+    return "encoded" if any(matched(spelling) for spelling in spellings) else None
 
 
 def _is_blob(run: str) -> bool:
@@ -275,7 +200,7 @@ def _style(plain: str) -> str | None:
     words = _WORD.findall(plain)
     if not words:
         return None
-    praises = len(_words().praise.findall(plain))
+    praises = len(families().praise.findall(plain))
     if praises >= PRAISES + len(words) // 60 or (praises >= 2 and praises >= PRAISED * len(words)):
         return "praise"
     return "drain" if _repeats(words) else "stuffed" if _stuffed(plain, words) else None
@@ -291,7 +216,7 @@ def _repeats(words: list[str]) -> bool:
 
 def _stuffed(plain: str, words: list[str]) -> bool:
     """Many kinds at once, or a list with hardly a word that joins."""
-    if len(set(_words().genres.findall(plain))) >= KINDS:
+    if len(set(families().genres.findall(plain))) >= KINDS:
         return True
     joining = sum(word in _FUNCTION_WORDS for word in words)
     members = re.split(r"[,;|/•·]| - ", plain)

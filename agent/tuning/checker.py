@@ -159,7 +159,8 @@ def _held(example: Example) -> tuple[str, list[str], list[str]]:
             typed = [t for t in notes.typed[-MOST_TYPED:] if not is_planted(t)]
             kinds = [k for k, _ in notes.kinds[:MOST_KINDS]]
             may = [*features, *kinds, *notes.against[:MOST_KINDS], *typed]
-            should = [*features[:1], *_kind(notes), *features[1:NAMED]]
+            leading = [f for f, _ in notes.leading.features if f in features]
+            should = [*leading[:1], *_kind(notes), *leading[1:NAMED]]
             return text or "", may, should
         case ThemeExample(input=said, answer=named):
             text = f"{named.label}\n{named.summary}" if named else ""

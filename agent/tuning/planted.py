@@ -23,7 +23,7 @@ _MOST_EVENTS = 8
 
 def with_planted(example: StatementExample, dice: random.Random) -> StatementExample:
     """`example` with a planted phrase as a feature of most of its things, or as its last search."""
-    phrase = dice.choice(_by_language()[example.language])
+    phrase = _named(dice.choice(_forms()[example.language]), dice.choice(_names()))
     events = example.input.events
     if dice.random() < _FEATURE:
         chosen = set(dice.sample(range(len(events)), max(2, len(events) - dice.randint(0, 2))))
@@ -38,24 +38,32 @@ def with_planted(example: StatementExample, dice: random.Random) -> StatementExa
 @cache
 def planted() -> frozenset[str]:
     """Every phrase that `with_planted` may use."""
-    return frozenset(phrase for phrases in _by_language().values() for phrase in phrases)
+    forms = (form for held in _forms().values() for form in held)
+    return frozenset(_named(form, name) for form in forms for name in _names())
 
 
 def is_planted(text: str) -> bool:
     return text in planted()
 
 
+def _named(form: str, name: str) -> str:
+    """In lower case, as features are."""
+    return form.replace("NAME", name).lower()
+
+
 @cache
-def _by_language() -> dict[str, tuple[str, ...]]:
-    """Phrases in lower case, as features are, each that has a place for a name with every name."""
-    told = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    names = told.pop("names")
-    return {
-        language: tuple(
-            form.replace("NAME", name).lower() for form in forms for name in (names if "NAME" in form else names[:1])
-        )
-        for language, forms in told.items()
-    }
+def _file() -> dict[str, list[str]]:
+    told: dict[str, list[str]] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return told
+
+
+def _names() -> list[str]:
+    return _file()["names"]
+
+
+def _forms() -> dict[str, list[str]]:
+    """By language; most have no place for a name, so a form is drawn first: each praise as often as each order."""
+    return {language: forms for language, forms in _file().items() if language != "names"}
 
 
 def _marked(act: Act, phrase: str, dice: random.Random) -> Act:

@@ -1,6 +1,6 @@
 """An example as the model meets it: the messages of its prompt, and the answer that it should give.
 
-    rendered = render(example)          # the same prompts as agent/ sends; for training, with whole=True
+    rendered = render(example)          # the same prompts as agent/ sends; for training, whole=names_more(example)
     rendered.messages, rendered.answer  # Message(system), Message(user); '{"text":"slow-burn mysteries set in the arctic"}'
 
 What a taste is told from are notes made out of the events (agent/notes.py), as in production: what only one item has is left
@@ -65,9 +65,24 @@ class Rendered:
 
 def render(example: Example, dice: random.Random | None = None, *, whole: bool = False) -> Rendered:
     """With `dice`, what the notes list comes in another order: production ranks by more than counts. `whole`: they list what
-    production leaves out as well (`Notes.leading`), since answers to learn from may name it."""
+    production leaves out as well (`Notes.leading`)."""
     name, variables, output = _parts(example, dice, whole)
     return Rendered(library.load(name, tuned=True), variables, compact(output))
+
+
+def names_more(example: Example) -> bool:
+    """Does the answer name a feature that production does not show? To learn from it, the notes have to be whole; elsewhere
+    whole notes would teach to leave features out."""
+    if not isinstance(example, StatementExample) or example.answer is None:
+        return False
+    notes = notes_of(example.input.events, example.input.polarity)
+    shown = _stems([*(f for f, _ in notes.leading.features), *(k for k, _ in notes.kinds), *notes.typed])
+    more = _stems(f for f, _ in notes.features[:MOST_FEATURES]) - shown
+    return not more.isdisjoint(_stems([example.answer]))
+
+
+def _stems(texts: Iterable[str]) -> frozenset[str]:
+    return guard.stems(word for text in texts for word in guard.content(text))
 
 
 def render_pair(pair: Pair) -> Rendered:

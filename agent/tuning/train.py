@@ -13,7 +13,7 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -23,15 +23,14 @@ from agent.errors import UsageError
 from agent.host import cpu_flags
 from agent.tuning.batches import Encoded, encode
 from agent.tuning.examples import Example, Lessons, Preference, taught
+from agent.tuning.history import History, Progress
 from agent.tuning.pairs import made
-from agent.tuning.render import Rendered, render, render_pair
+from agent.tuning.render import Rendered, names_more, render, render_pair
 from agent.tuning.settings import TuneConfig
 
 _FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # what x86 and ARM call it
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 ADAPTER_FILE = "adapter_model.safetensors"
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def train(
         hint = "it needs pairs" if start else 'at least one needs "split": "train"'
         raise UsageError("there are no training examples", hint=hint)
     learnt = [encode(tokenizer, r) for r in passes]
-    pairs = [[(_told(tokenizer, p.chosen), _told(tokenizer, p.refused)) for p in told] for told in rounds]
+    pairs = [[_both(tokenizer, p) for p in told] for told in rounds]
     watched = [_told(tokenizer, e) for e in lessons.examples if e.split == "dev" and taught(e)]
     precision = _precision(config.training.precision)
     model = _with_adapter(config, base, getattr(torch, precision), start)
@@ -100,7 +99,14 @@ def _finish(out: Path, about: dict[str, Any]) -> None:
 
 
 def _told(tokenizer: Any, example: Example) -> Encoded:
-    return encode(tokenizer, render(example, whole=True))
+    return encode(tokenizer, render(example, whole=names_more(example)))
+
+
+def _both(tokenizer: Any, pair: Preference) -> tuple[Encoded, Encoded]:
+    """The answer that was chosen and the one that was refused, to the same notes."""
+    whole = names_more(pair.chosen)
+    chosen, refused = (encode(tokenizer, render(e, whole=whole)) for e in (pair.chosen, pair.refused))
+    return chosen, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +142,13 @@ class _Run:
         shared = (self.watched, self.pad)
         trainer: Any = None
         steps, seen = 0, list[Encoded]()
-        history: _History | None = None
+        history: History | None = None
         for stage in self._planned(learnt, rounds, about):
             if stage.paired:
                 self.progress(f"{len(stage.rows)} pairs of a chosen and a refused answer")
             seen += [e for pair in stage.rows for e in pair] if stage.paired else stage.rows
             work, last = self._work(stage, seen)
-            history = history or _History(self.out / "history.jsonl", self.progress, resumed=last is not None)
+            history = history or History(self.out / "history.jsonl", self.progress, resumed=last is not None)
             tell = partial(history.add, after=steps)
             trainer = make[stage.paired](self.config, self.model, stage.rows, *shared, work, tell, self.most_steps)
             trainer.train(resume_from_checkpoint=last)
@@ -214,7 +220,7 @@ def _passes(config: TuneConfig, examples: Sequence[Example], chosen: Sequence[Ex
     for copy in range(config.copies):
         asked = made(examples, config.seed + copy) if copy < config.pair_copies else []
         learnt = [*written, *(chosen if copy < config.chosen_copies else ())]
-        told = [render(e, dice if copy else None, whole=True) for e in learnt]
+        told = [render(e, dice if copy else None, whole=names_more(e)) for e in learnt]
         told += [render_pair(p) for p in asked if p.split == "train"]
         rendered += dice.sample(told, len(told))
     return rendered
@@ -268,32 +274,3 @@ def _last_checkpoint(work: Path, fingerprint: str, progress: Progress) -> Path |
     if found:
         progress(f"going on from {Path(found).name}")
     return Path(found) if found else None
-
-
-class _History:
-    """One JSON line a step: {"step", "loss", "learning_rate"} or {"step", "dev_loss"}."""
-
-    def __init__(self, file: Path, progress: Progress, *, resumed: bool) -> None:
-        self._file = file
-        self._progress = progress
-        if not resumed:
-            file.unlink(missing_ok=True)
-
-    def add(self, step: int, of: int, logs: dict[str, float], *, after: int = 0) -> None:
-        """`after`: steps that were made before, in another stage."""
-        step, of = step + after, of + after
-        if "loss" in logs:
-            row = {"step": step, "loss": logs["loss"], "learning_rate": logs["learning_rate"]}
-        elif "eval_loss" in logs:
-            row = {"step": step, "dev_loss": logs["eval_loss"]}
-            self._progress(f"step {step} of {of}: dev loss {logs['eval_loss']:.3f}")
-        else:
-            return
-        with self._file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-        if "loss" in logs and step % 10 == 0:
-            self._progress(f"step {step} of {of}: loss {logs['loss']:.3f}")
-
-    def losses(self) -> list[float]:
-        rows = map(json.loads, self._file.read_text("utf-8").splitlines())
-        return [float(row["loss"]) for row in rows if "loss" in row]

@@ -160,9 +160,8 @@ def _parent(core: Core, bud: Group, vectors: Vectors, share: float = 1.0) -> Gro
     """The theme nearest to a bud of `vectors` (n, dim), of those that would take it in as one point at a `share` of the bar."""
     middle = vectors.mean(axis=0)
     near = [(float(g.total @ middle) / g.count, g) for g in core.themes(bud)]
-    return max(((fit, g) for fit, g in near if fit >= share * g.bar), key=lambda found: found[0], default=(0.0, None))[
-        1
-    ]
+    taking = [(fit, g) for fit, g in near if fit >= share * g.bar]
+    return max(taking, key=lambda found: found[0])[1] if taking else None
 
 
 def _since(theme: Group, bud: Group) -> list[Member]:

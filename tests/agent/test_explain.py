@@ -91,6 +91,7 @@ def test_a_reason_in_the_models_words_keeps_its_citations(llm: FakeLLM) -> None:
         ("another arctic mystery", "another arctic mystery"),
         ("another slow-burn mystery", "a slow-burn mystery"),
         ("more mystery courses", "mystery courses"),
+        ("more than a mystery course", "more than a mystery course"),
         ("slow-burn crime, this time a course", "slow-burn crime, a course"),
         ("another mystery, this time a course", "another mystery, this time a course"),
     ],

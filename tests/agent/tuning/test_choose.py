@@ -313,6 +313,17 @@ def test_an_answer_that_repeats_what_was_planted_is_refused_and_one_that_passes_
     assert CHECKER.named(statement("gold standard noir films in the arctic", *acts)) == -1
 
 
+def test_a_statement_should_name_what_most_things_have_and_may_name_the_rest() -> None:
+    acts = [
+        liked("A", "tram", "night", "rain"),
+        liked("B", "tram", "night"),
+        liked("C", "tram", "rain"),
+        liked("D", "tram"),
+    ]
+    assert CHECKER.named(statement("films about trams at night", *acts)) == 1  # the third is shown to nobody
+    assert 0 <= CHECKER.named(statement("films about trams in the rain", *acts)) < 1
+
+
 def test_what_is_planted_reaches_the_model() -> None:
     made = [a.example for a in MADE if a.example.case == "instruction"]
     shown = [any(bait in render(e).variables["notes"] for bait in planted()) for e in made]

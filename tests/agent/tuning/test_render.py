@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from agent.tuning.examples import Act, EventsIn, Example, StatementExample, ThemeExample, load
-from agent.tuning.render import notes_of, render
+from agent.tuning.render import names_more, notes_of, render
 from prompts import library
 from prompts.outputs import TasteOut, ThemeName
 
@@ -79,6 +79,18 @@ def test_what_is_learnt_from_lists_more_than_what_is_asked() -> None:
     asked, learnt = (render(example(events), whole=whole).variables["notes"] for whole in (False, True))
     assert asked == "film 4 | tram 4, night 2"
     assert learnt == "film 4 | tram 4, night 2, rain 2"
+
+
+@pytest.mark.parametrize(("answer", "more"), [("night trams", False), ("trams in the rain", True), (None, False)])
+def test_notes_are_whole_only_where_the_answer_names_what_is_left_out(answer: str | None, more: bool) -> None:
+    """Whole notes beside an answer that passes over half of them would teach to pass over things."""
+    events = [
+        liked("A", "tram", "night", "rain"),
+        liked("B", "tram", "night"),
+        liked("C", "tram", "rain"),
+        liked("D", "tram"),
+    ]
+    assert names_more(example(events, answer)) is more
 
 
 def test_titles_are_never_shown() -> None:
