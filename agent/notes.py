@@ -21,6 +21,7 @@ ENOUGH = 2  # items that carry a claim: what one item happens to be is no taste
 MOST_KINDS = 2
 MOST_FEATURES = 5
 MOST_LEADING = 3
+SECOND = 3  # items that have a feature which is shown beside a commoner one though few of the others have it
 MOST_TYPED = 2
 TYPED_CHARS = 80
 NOTHING = "nothing"
@@ -57,12 +58,13 @@ class Notes:
         """Without the features that few items have beside a common one: readers hold a phrase that names three of them for
         worse than one that names two, and a small model that is shown five drops the one that matters (eval/LOG.md).
 
-        What stays is held by more than half as many items as the commonest, three at most; one alone keeps the next beside it.
+        What stays is held by more than half as many items as the commonest, three at most. One alone keeps the next beside it
+        where three items have that.
         """
         found = _telling(self.features[:MOST_FEATURES])
         most = max((count for _, count in found), default=0)
         common = [one for one in found if 2 * one[1] > most][:MOST_LEADING]
-        others = [one for one in found if one not in common]
+        others = [one for one in found if one not in common and one[1] >= SECOND]
         return replace(self, features=tuple(common if len(common) > 1 else common + others[:1]))
 
     def _borne_out(self) -> list[str]:

@@ -37,6 +37,7 @@ class Families:
     anywhere: tuple[int, ...]
     in_ascii: tuple[int, ...]
     praise: re.Pattern[str]
+    boast: re.Pattern[str]
     genres: re.Pattern[str]
 
 
@@ -55,7 +56,7 @@ def families() -> Families:
     by_start = {start: tuple(n for n, p in enumerate(patterns) if start in p.begins) for start in starts}
     anywhere = tuple(n for n, p in enumerate(patterns) if not p.begins)
     in_ascii = tuple(n for n in anywhere if patterns[n].found.pattern.isascii())
-    return Families(tuple(patterns), by_start, anywhere, in_ascii, counted["praise"], counted["genres"])
+    return Families(tuple(patterns), by_start, anywhere, in_ascii, **counted)
 
 
 def _joined(pattern: str) -> str:

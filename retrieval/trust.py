@@ -119,10 +119,12 @@ def _split(first: str, second: str) -> bool:
 
 
 def suspicion_of_word(word: str) -> str | None:
-    """The same for a tag or category, which is no sentence."""
+    """The same for a tag or category, which is no sentence, and says what a thing is: one word that sells is too much."""
     if len(word.split()) > TAG_WORDS:
         return "length"
-    return "turn" if _CODE.search(word) else suspicion(word)
+    if _CODE.search(word):
+        return "turn"
+    return suspicion(word) or ("praise" if families().boast.search(folded(word)) else None)
 
 
 @lru_cache(maxsize=16_384)

@@ -45,7 +45,9 @@ def test_long_texts_are_cut_between_words() -> None:
 def test_what_few_have_beside_what_most_have_is_not_told() -> None:
     kinds = (("podcast", 4),)
     one = Notes(kinds, (("actual play", 4), ("fantasy", 2), ("comedy", 2), ("improvised", 2)))
-    assert one.leading.text == "podcast 4 | actual play 4, fantasy 2"
+    assert one.leading.text == "podcast 4 | actual play 4"
+    more = Notes((("podcast", 9),), (("actual play", 9), ("fantasy", 4), ("comedy", 3)))
+    assert more.leading.text == "podcast 9 | actual play 9, fantasy 4"  # four things are no chance
     two = Notes(kinds, (("space", 4), ("science", 3), ("documentary", 2), ("engineering", 2)))
     assert two.leading.text == "podcast 4 | space 4, science 3"
     assert two.leading.typed == two.typed

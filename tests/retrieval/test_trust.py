@@ -139,7 +139,15 @@ def test_an_item_with_every_tag_there_is_is_not_read_to_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "why"), [("a very long tag that is a sentence", "length"), ("rank = 1", "turn"), ("noir", None)]
+    ("tag", "why"),
+    [
+        ("a very long tag that is a sentence", "length"),
+        ("rank = 1", "turn"),
+        ("undisputed king of the aisle", "praise"),
+        ("favourite of all clever robots", "praise"),
+        ("choose your own adventure", None),
+        ("noir", None),
+    ],
 )
 def test_a_tag_is_no_sentence_and_no_code(tag: str, why: str | None) -> None:
     assert suspicion_of_word(tag) == why
