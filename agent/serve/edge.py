@@ -4,6 +4,7 @@ itself in full."""
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from agent.errors import LeitmotifError
 from agent.serve.schemas import ErrorOut
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+_GROUP = re.compile(r"Usage: (.+?) \[OPTIONS\] COMMAND")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,11 @@ def report(problem: Problem, *, as_json: bool) -> None:
 def describe(exc: Exception) -> Problem | None:
     """The faults that are not bugs."""
     if isinstance(exc, TyperException):
+        said = exc.format_message()
+        if group := _GROUP.match(said):  # a group without a command: its whole help is the message
+            return Problem(f"`{group[1]}` needs a command", f"`{group[1]} --help` lists them", exc.exit_code)
         hint = "`leitmotif --help` and `leitmotif COMMAND --help` say what is possible"
-        return Problem(_line(exc.format_message()), hint, exc.exit_code)
+        return Problem(_line(said), hint, exc.exit_code)
     if isinstance(exc, LeitmotifError):
         return Problem(_line(str(exc)), exc.hint, exc.exit_code)
     if isinstance(exc, OSError):

@@ -70,6 +70,11 @@ def test_without_a_command_there_is_help(run: Cli) -> None:
     assert "recommend" in run().out
 
 
+def test_a_group_without_a_command_says_where_its_commands_are(run: Cli) -> None:
+    lines = run("edit").err.splitlines()
+    assert lines == ["error: `leitmotif edit` needs a command", "hint: `leitmotif edit --help` lists them"]
+
+
 def test_nobody_to_profile(run: Cli) -> None:
     ran = run("profile", "--all", "--json")
     assert ran.code == 2
