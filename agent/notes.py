@@ -12,7 +12,7 @@ not say.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent import guard
@@ -95,13 +95,14 @@ def item_line(kind: str, title: str, features: Sequence[str]) -> str:
 
 def _shares(text: str, others: Sequence[str]) -> bool:
     """A word in common; in Chinese, which has no blanks, two letters."""
-    if not _stems([text]).isdisjoint(_stems(others)):
+    if not content_stems([text]).isdisjoint(content_stems(others)):
         return True
     pairs = {text[n : n + 2] for n in range(len(text) - 1) if _HAN.fullmatch(text[n : n + 2])}
     return any(pair in other for pair in pairs for other in others)
 
 
-def _stems(texts: Sequence[str]) -> frozenset[str]:
+def content_stems(texts: Iterable[str]) -> frozenset[str]:
+    """Of the words that mean something."""
     return guard.stems(word for text in texts for word in guard.content(text))
 
 
@@ -110,7 +111,7 @@ def _telling(found: Sequence[Counted], known: Sequence[Counted] = ()) -> list[Co
     "game design" says "game" twice."""
     told: list[Counted] = []
     for one in found:
-        if _stems([one[0]]).isdisjoint(_stems([value for value, _ in (*known, *told)])):
+        if content_stems([one[0]]).isdisjoint(content_stems([value for value, _ in (*known, *told)])):
             told.append(one)
     return told
 

@@ -1,6 +1,8 @@
 """The known families of attack, as hostile.yaml lists them: which of its patterns does a text match?
 
-matched("ignore all previous instructions")   # "instruction"
+    matched("ignore all previous instructions")   # "instruction"
+
+Texts come folded (retrieval/trust.py, which says what follows from a match).
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ def families() -> Families:
     by_start = {start: tuple(n for n, p in enumerate(patterns) if start in p.begins) for start in starts}
     anywhere = tuple(n for n, p in enumerate(patterns) if not p.begins)
     in_ascii = tuple(n for n in anywhere if patterns[n].found.pattern.isascii())
-    return Families(tuple(patterns), by_start, anywhere, in_ascii, **counted)
+    boast = re.compile(_joined(raw["boast"]))
+    return Families(tuple(patterns), by_start, anywhere, in_ascii, boast=boast, **counted)
 
 
 def _joined(pattern: str) -> str:

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from agent import guard
 from agent.evidence import holds_any, may_be_shown
 from agent.grounds import FEATURES
-from agent.notes import ENOUGH, MOST_FEATURES, Notes, counted
+from agent.notes import ENOUGH, MOST_FEATURES, Notes, content_stems, counted
 from agent.tuning.examples import (
     Act,
     Example,
@@ -76,13 +76,9 @@ def names_more(example: Example) -> bool:
     if not isinstance(example, StatementExample) or example.answer is None:
         return False
     notes = notes_of(example.input.events, example.input.polarity)
-    shown = _stems([*(f for f, _ in notes.leading.features), *(k for k, _ in notes.kinds), *notes.typed])
-    more = _stems(f for f, _ in notes.features[:MOST_FEATURES]) - shown
-    return not more.isdisjoint(_stems([example.answer]))
-
-
-def _stems(texts: Iterable[str]) -> frozenset[str]:
-    return guard.stems(word for text in texts for word in guard.content(text))
+    shown = content_stems([*(f for f, _ in notes.leading.features), *(k for k, _ in notes.kinds), *notes.typed])
+    more = content_stems(f for f, _ in notes.features[:MOST_FEATURES]) - shown
+    return not more.isdisjoint(content_stems([example.answer]))
 
 
 def render_pair(pair: Pair) -> Rendered:

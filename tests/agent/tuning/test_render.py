@@ -34,6 +34,14 @@ def example(events: Sequence[Act], answer: str | None = "film noir") -> Statemen
     )
 
 
+TRAMS = [
+    liked("A", "tram", "night", "rain"),
+    liked("B", "tram", "night"),
+    liked("C", "tram", "rain"),
+    liked("D", "tram"),
+]
+
+
 def test_the_notes_count_what_several_items_share() -> None:
     notes = notes_of([liked("A", "noir", "rain"), liked("B", "rain", "noir"), liked("C", "noir", "jazz")], "like")
     assert notes.features == (("noir", 3), ("rain", 2))
@@ -70,13 +78,7 @@ def test_what_the_product_would_not_say_is_not_shown() -> None:
 
 def test_what_is_learnt_from_lists_more_than_what_is_asked() -> None:
     """An answer written by hand may name what production leaves out: it must not look invented."""
-    events = [
-        liked("A", "tram", "night", "rain"),
-        liked("B", "tram", "night"),
-        liked("C", "tram", "rain"),
-        liked("D", "tram"),
-    ]
-    asked, learnt = (render(example(events), whole=whole).variables["notes"] for whole in (False, True))
+    asked, learnt = (render(example(TRAMS), whole=whole).variables["notes"] for whole in (False, True))
     assert asked == "film 4 | tram 4"
     assert learnt == "film 4 | tram 4, night 2, rain 2"
 
@@ -84,13 +86,7 @@ def test_what_is_learnt_from_lists_more_than_what_is_asked() -> None:
 @pytest.mark.parametrize(("answer", "more"), [("films about trams", False), ("trams in the rain", True), (None, False)])
 def test_notes_are_whole_only_where_the_answer_names_what_is_left_out(answer: str | None, more: bool) -> None:
     """Whole notes beside an answer that passes over half of them would teach to pass over things."""
-    events = [
-        liked("A", "tram", "night", "rain"),
-        liked("B", "tram", "night"),
-        liked("C", "tram", "rain"),
-        liked("D", "tram"),
-    ]
-    assert names_more(example(events, answer)) is more
+    assert names_more(example(TRAMS, answer)) is more
 
 
 def test_titles_are_never_shown() -> None:
