@@ -35,6 +35,7 @@ _HEAP = re.compile(  # what joins the parts of a phrase; "to" does not ("hiking 
     r"[,;:]|\b(?:and|or|with|without|about|on|of|in|from|for|by|like|as|than|around|between|through|across|over|especially"
     r"|mostly|mainly|usually|often|particularly|a|an|the|that|who|whose|which|where|set|based|focused|featuring|involving)\b"
 )
+_COMMA = re.compile(r",(?!\s*(?:mostly|often|meist|oft|surtout|souvent|sobre todo|a menudo)\b)")
 _MARKUP = re.compile(r"https?:|www\.|<[a-z/!]|[\[\]{}()*_`#|\\]|@\w|\.(?:com|org|net|io)\b", re.IGNORECASE)
 _GLUE_WORDS = """
     a an and as at by for from in into is it of on or over that the their these those this to up with
@@ -113,7 +114,7 @@ def check(text: str, evidence: Support, embed: EmbedTexts, *, least_words: int =
         ("instruction", lambda: trust.commands(text)),
         ("sensitive", lambda: sensitive.attribute(text) is not None),
         ("loop", lambda: loops(text)),
-        ("list", lambda: text.count(",") > 1 or _strung(text)),
+        ("list", lambda: listing(text) or _strung(text)),
         ("copy", lambda: copies(text, evidence.titles)),
         ("unsupported", lambda: bool(unsupported(text, evidence, embed))),
         ("vacuous", lambda: vacuous(text, evidence)),
@@ -144,6 +145,11 @@ def fit_to_say(feature: str) -> bool:
 def _one_sentence(text: str, least: int, most: int) -> bool:
     body = text.strip()
     return "\n" not in body and least <= len(words(body)) <= most and not re.search(r"[.!?]\s+\S", body)
+
+
+def listing(text: str) -> bool:
+    """Has more than one comma, but for that before the word that says of how many things the rest is so ("mostly")."""
+    return len(_COMMA.findall(text)) > 1
 
 
 def _strung(text: str) -> bool:

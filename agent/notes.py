@@ -1,7 +1,8 @@
 """Evidence as the tuned model reads it: which kinds of things, what they share and how often, what the user typed.
 
     Notes((("films", 3),), (("mystery", 3), ("arctic", 2)), typed=("arctic crime",)).text
-    # films 3 | mystery 3, arctic 2
+    # films 3 | mystery 3
+    # mostly: arctic
     # typed: arctic crime
 
 Titles and descriptions stay out: they tempt to copy, and they are other people's words. What only one item has stays out as
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from agent import guard
 
@@ -25,6 +27,8 @@ SECOND = 3  # items that have a feature which is shown beside a commoner one tho
 MOST_TYPED = 2
 TYPED_CHARS = 80
 NOTHING = "nothing"
+PARTLY = frozenset({"mostly", "often", "especially", "meist", "oft", "surtout", "souvent", "sobre", "menudo", "多为", "常为"})
+"""Words after which a phrase speaks of some of the things, not of all."""
 
 _HAN = re.compile(r"[\u4e00-\u9fff]{2}")
 
@@ -46,8 +50,13 @@ class Notes:
         """The lines of the prompt, without the polarity."""
         lines = [NOTHING]  # that somebody watches films tells no taste
         if features := _telling(self.features[:MOST_FEATURES]):
+            most = max(count for _, count in features)
+            common, parts = [f for f in features if _common(f, most)], [f for f in features if not _common(f, most)]
             kinds = _telling(self.kinds[:MOST_KINDS], features)
-            lines = [f"{_listed(kinds)} | {_listed(features)}".strip(" |")]
+            lines = [f"{_listed(kinds)} | {_listed(common)}".strip(" |")]
+            if parts:
+                word = "mostly" if 2 * max(count for _, count in parts) > most else "often"
+                lines.append(f"{word}: {', '.join(value for value, _ in parts)}")
         if self.against:
             lines.append(f"but not: {', '.join(self.against[:MOST_KINDS])}")
         lines += [f"typed: {short(text)}" for text in self._borne_out()[-MOST_TYPED:]]
@@ -55,17 +64,27 @@ class Notes:
 
     @property
     def leading(self) -> Notes:
-        """Without the features that few items have beside a common one: readers hold a phrase that names three of them for
-        worse than one that names two, and a small model that is shown five drops the one that matters (eval/LOG.md).
+        """Without the features that few items have beside a common one: a small model that is shown five drops the one that
+        matters (eval/LOG.md).
 
-        What stays is held by more than half as many items as the commonest, three at most. One alone keeps the next beside it
-        where three items have that.
+        What stays is held by half as many items as the commonest, three at most. One alone keeps the next beside it where
+        three items have that.
         """
         found = _telling(self.features[:MOST_FEATURES])
         most = max((count for _, count in found), default=0)
-        common = [one for one in found if 2 * one[1] > most][:MOST_LEADING]
+        common = [one for one in found if 2 * one[1] >= most][:MOST_LEADING]
         others = [one for one in found if one not in common and one[1] >= SECOND]
         return replace(self, features=tuple(common if len(common) > 1 else common + others[:1]))
+
+    def overstated(self, text: str) -> bool:
+        """Does `text` say of all the items what at most two in three of those with the commonest feature have ("slow mysteries"
+        where two of three are slow, not "mysteries, mostly slow")?"""
+        of_all = content_stems([" ".join(takewhile(lambda word: word not in PARTLY, guard.words(text)))])
+        found = self.features[:MOST_FEATURES]
+        most = max((count for _, count in found), default=0)
+        common = content_stems(value for value, count in found if _common((value, count), most))
+        parts = [content_stems([value]) for value, count in found if not _common((value, count), most)]
+        return any(part <= of_all and not part <= common for part in parts)
 
     def _borne_out(self) -> list[str]:
         """The searches that have a word in common with a feature, a kind or another search."""
@@ -114,6 +133,11 @@ def _telling(found: Sequence[Counted], known: Sequence[Counted] = ()) -> list[Co
         if content_stems([one[0]]).isdisjoint(content_stems([value for value, _ in (*known, *told)])):
             told.append(one)
     return told
+
+
+def _common(one: Counted, most: int) -> bool:
+    """Is it held by more than two in three of the items with the commonest feature? A phrase may say it of all of them."""
+    return 3 * one[1] > 2 * most
 
 
 def _listed(found: Sequence[Counted]) -> str:

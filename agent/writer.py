@@ -103,7 +103,9 @@ class Writer:
                 break
         if not sound:
             return evidence.phrase, Origin.FALLBACK
-        named = {text: guard.coverage(text, evidence.features[:NAMED]) for text in sound}
+        shared = evidence.counted
+        fair = [text for text in sound if not shared.overstated(text)] or list(sound)
+        named = {text: guard.coverage(text, evidence.features[:NAMED]) for text in fair}
         most = max(named.values())
         telling = {text: sound[text] for text in sound if named[text] >= most - SLACK}
         best, lift = await self._likeliest(telling, evidence.notes, segment.user)

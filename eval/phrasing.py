@@ -32,6 +32,12 @@ FLIPS = frozenset(["not", "without", "except", "no", "never", "sin", "ohne", "ni
 BREAKS = frozenset([".", ";", "but", "pero", "aber", "mais"])
 """Words that join two things, that turn the next thing to its opposite, and that end such a turn."""
 
+HEDGES = frozenset(
+    "mostly mainly chiefly often usually sometimes especially particularly above meist oft besonders vor surtout "
+    "souvent sobre menudo especialmente 多为 常为 多 常".split()
+)
+"""Words after which a text speaks of some things, not of all."""
+
 _FILLING = """
     like likes liked liking enjoy enjoys enjoyed enjoying love loves loved loving prefer prefers preferred preference
     preferences appreciate appreciates appreciation interest interests interested interesting fan fans fond keen drawn

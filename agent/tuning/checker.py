@@ -198,7 +198,7 @@ def _malformed(example: Example, text: str) -> bool:
             negated = any(guard.stem(w) in _NEGATIONS for w in spoken)
             against = guard.stems(notes.against) & guard.stems([text])
             relates = example.language == "en" and bool(_RELATES.search(text))
-            return guard.loops(text) or text.count(",") > 1 or negated != bool(against) or relates
+            return guard.loops(text) or guard.listing(text) or negated != bool(against) or relates
         case ThemeExample(answer=named) if named is not None:
             shared = _shared(named.label, example.input.statements)
             return (

@@ -171,11 +171,15 @@ class Lessons:
 
 
 def lessons(data: Path | None = None, resampled: Path | None = None) -> Lessons:
-    """Those in the folders; without any, all that the shipped adapter was tuned on. Raises UsageError."""
+    """Those in the folders; without any, all that the shipped adapter was tuned on. A chosen answer to an example, which has
+    that example's id, takes the place of its own. Raises UsageError."""
     more = resampled or (None if data else RESAMPLED)
+    written, chosen = load(data or DATA), load(more / "chosen") if more else []
+    own = {e.id for e in written}
+    anew = {e.id: e for e in chosen if e.id in own}
     return Lessons(
-        load(data or DATA),
-        load(more / "chosen") if more else (),
+        [anew.get(e.id, e) for e in written],
+        [e for e in chosen if e.id not in own],
         load_rounds(more / "preferences") if more else (),
     )
 

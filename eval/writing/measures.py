@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from agent.tuning.examples import GroundsIn, LabelsIn, Piece
 from agent.tuning.render import notes_of
 from eval.claims import Judge
 from eval.facts import holds, keys, words
+from eval.phrasing import HEDGES
 from eval.tempting import leaks
 from eval.writing.asking import Written
 from eval.writing.ground import Bench, Ground, content, copies, evidence, repeats, side
@@ -25,6 +27,7 @@ from retrieval.records import Polarity
 Part = tuple[float, float]
 Parts = dict[str, Part]
 SHARED = 4  # shared features that a statement is expected to name, best first
+PART = 2 / 3  # of the things: what no more of them have is not what the taste is, but what it often is
 SAME = 0.5  # of two pieces' words, all together, that both have: they say the same
 _READER = Judge(())
 
@@ -120,12 +123,26 @@ def _named(given: Input, text: str) -> Parts:
     said = keys([text])
     shared = [feature for feature, _ in notes.features[:SHARED]]
     parts: Parts = {"coverage": (sum(_whole(f, said) for f in shared), len(shared))} if shared else {}
+    if notes.features:
+        parts["overstates"] = _one(overstates(notes.features, _things(given), text))
     if given.case == "against" and notes.against:
         other = Polarity.DISLIKE if side(given) is Polarity.LIKE else Polarity.LIKE
         limits = keys(notes.against)
         claims = [claim for claim in _READER.cut(text, side(given)) if any(holds(w, limits) for w in claim.words)]
         parts["limit_named"] = _one(any(claim.polarity is other for claim in claims))
     return parts
+
+
+def overstates(features: Iterable[tuple[str, int]], things: int, text: str) -> bool:
+    """Does it say of all the things what few of them have: name that without a word before it for how many ("mostly")?"""
+    of_all = keys(takewhile(lambda word: word not in HEDGES, words(text)))
+    return any(_whole(feature, of_all) for feature, count in features if count <= PART * things)
+
+
+def _things(given: Input) -> int:
+    """How many things of the evidence are on the statement's side (agent/tuning/render.py)."""
+    last = {a.title: a.against for a in evidence(given) if a.title}
+    return sum(against == (side(given) is Polarity.DISLIKE) for against in last.values()) or len(last)
 
 
 def _whole(feature: str, said: frozenset[str]) -> bool:

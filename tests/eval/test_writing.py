@@ -145,10 +145,10 @@ def test_the_base_model_gets_the_same_facts_in_its_own_form() -> None:
     given = statement()
     assert variables(given, tuned=True) == {
         "polarity": "like",
-        "notes": "film 3 | mystery 3, slow-burn 2, iceland 2",
+        "notes": "film 3 | mystery 3\nmostly: slow-burn, iceland",
     }
     whole = variables(given, tuned=True, screened=False)
-    assert whole["notes"] == "film 3 | mystery 3, slow-burn 2, iceland 2"  # the search is borne out by nothing
+    assert whole["notes"] == "film 3 | mystery 3\nmostly: slow-burn, iceland"  # the search is borne out by nothing
     assert variables(given, tuned=False) == {"notes": "mystery films (slow-burn, iceland)"}
     both = replace(given, genres=frozenset({"mystery", "slow-burn"}))
     assert variables(both, tuned=False) == {"notes": "mystery, slow-burn films (iceland)"}
@@ -367,6 +367,22 @@ def test_the_limit_of_a_taste_is_named_as_a_limit() -> None:
 
 def test_coverage_is_of_the_features_that_are_shared() -> None:
     assert says(statement(), "slow-burn mysteries")["coverage"] == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "overstates"),
+    [
+        ("mysteries", 0),
+        ("slow-burn mysteries", 1),  # two of three are slow
+        ("mysteries, mostly slow-burn", 0),
+        ("slow-burn films, mostly mysteries", 1),
+        ("films with a detective", 0),  # no feature: the business of other measures
+    ],
+)
+def test_what_some_have_is_overstated_when_said_of_all(text: str, overstates: int) -> None:
+    assert says(statement(), text)["overstates"] == (overstates, 1)
+    against = [thing(f"Gore {n}", "slow-burn", act="hid") for n in range(4)]
+    assert says(statement(*NOIR, *against), text)["overstates"] == (overstates, 1)  # things of the other side do not count
 
 
 # --- the other tasks --------------------------------------------------------------------------------------------------

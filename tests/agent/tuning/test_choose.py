@@ -319,6 +319,7 @@ def test_a_statement_should_name_what_most_things_have_and_may_name_the_rest() -
         liked("B", "tram", "night"),
         liked("C", "tram", "rain"),
         liked("D", "tram"),
+        liked("E", "tram"),
     ]
     assert CHECKER.named(statement("films about trams", *acts)) == 1  # the others are shown to nobody
     assert CHECKER.named(statement("films about trams in the rain", *acts)) == 1

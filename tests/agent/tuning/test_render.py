@@ -39,6 +39,7 @@ TRAMS = [
     liked("B", "tram", "night"),
     liked("C", "tram", "rain"),
     liked("D", "tram"),
+    liked("E", "tram"),
 ]
 
 
@@ -79,8 +80,8 @@ def test_what_the_product_would_not_say_is_not_shown() -> None:
 def test_what_is_learnt_from_lists_more_than_what_is_asked() -> None:
     """An answer written by hand may name what production leaves out: it must not look invented."""
     asked, learnt = (render(example(TRAMS), whole=whole).variables["notes"] for whole in (False, True))
-    assert asked == "film 4 | tram 4"
-    assert learnt == "film 4 | tram 4, night 2, rain 2"
+    assert asked == "film 5 | tram 5"
+    assert learnt == "film 5 | tram 5\noften: night, rain"
 
 
 @pytest.mark.parametrize(("answer", "more"), [("films about trams", False), ("trams in the rain", True), (None, False)])
