@@ -107,7 +107,7 @@ class Writer:
         fair = [text for text in sound if not shared.overstated(text)] or list(sound)
         named = {text: guard.coverage(text, evidence.features[:NAMED]) for text in fair}
         most = max(named.values())
-        telling = {text: sound[text] for text in sound if named[text] >= most - SLACK}
+        telling = {text: sound[text] for text in fair if named[text] >= most - SLACK}
         best, lift = await self._likeliest(telling, evidence.notes, segment.user)
         if problem := self._unsupported(segment, plain.statement(segment.polarity, best), lift, evidence, judge):
             self.tally.refused[problem] += 1

@@ -115,6 +115,11 @@ def test_the_answer_that_names_more_of_the_evidence_wins(llm: FakeLLM) -> None:
     assert "crime and mystery" in written(llm).text
 
 
+def test_an_answer_that_says_of_all_what_some_have_gives_way(llm: FakeLLM) -> None:
+    llm.enqueue(*[{"text": "mystery in the arctic"}] * 3, {"text": "mystery, mostly arctic"})
+    assert "mystery, mostly arctic" in written(llm).text
+
+
 def test_between_equal_answers_the_model_is_asked_what_it_would_say_anyway(llm: FakeLLM) -> None:
     llm.enqueue({"text": "crime and mystery films"}, {"text": "mystery and crime films"})
     assert "crime" in written(llm).text
