@@ -123,7 +123,7 @@ def _named(given: Input, text: str) -> Parts:
     said = keys([text])
     shared = [feature for feature, _ in notes.features[:SHARED]]
     parts: Parts = {"coverage": (sum(_whole(f, said) for f in shared), len(shared))} if shared else {}
-    if notes.features:
+    if notes.features and given.group != "tempting":  # of those no more than half of the things may be spoken of
         parts["overstates"] = _one(overstates(notes.features, _things(given), text))
     if given.case == "against" and notes.against:
         other = Polarity.DISLIKE if side(given) is Polarity.LIKE else Polarity.LIKE
