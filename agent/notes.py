@@ -27,7 +27,9 @@ SECOND = 3  # items that have a feature which is shown beside a commoner one tho
 MOST_TYPED = 2
 TYPED_CHARS = 80
 NOTHING = "nothing"
-PARTLY = frozenset({"mostly", "often", "especially", "meist", "oft", "surtout", "souvent", "sobre", "menudo", "多为", "常为"})
+PARTLY = frozenset(
+    {"mostly", "often", "especially", "meist", "oft", "surtout", "souvent", "sobre", "menudo", "多为", "常为"}
+)
 """Words after which a phrase speaks of some of the things, not of all."""
 
 _HAN = re.compile(r"[\u4e00-\u9fff]{2}")

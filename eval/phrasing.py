@@ -33,8 +33,30 @@ BREAKS = frozenset([".", ";", "but", "pero", "aber", "mais"])
 """Words that join two things, that turn the next thing to its opposite, and that end such a turn."""
 
 HEDGES = frozenset(
-    "mostly mainly chiefly often usually sometimes especially particularly above meist oft besonders vor surtout "
-    "souvent sobre menudo especialmente 多为 常为 多 常".split()
+    [
+        "mostly",
+        "mainly",
+        "chiefly",
+        "often",
+        "usually",
+        "sometimes",
+        "especially",
+        "particularly",
+        "above",
+        "meist",
+        "oft",
+        "besonders",
+        "vor",
+        "surtout",
+        "souvent",
+        "sobre",
+        "menudo",
+        "especialmente",
+        "多为",
+        "常为",
+        "多",
+        "常",
+    ]
 )
 """Words after which a text speaks of some things, not of all."""
 

@@ -73,8 +73,14 @@ def portrait(answer: str, likes: Sequence[str], dislikes: Sequence[str] = ()) ->
 
 
 def worse(refused: Example, chosen: Example) -> bool:
-    """Must it not stand, or leave out what the chosen one says?"""
-    return CHECKER.named(refused) < 0 or (bare(refused) and not bare(chosen))
+    """Must it not stand, or leave out what the chosen one says, or say of some things what that says of all?"""
+    return (
+        CHECKER.named(refused) < 0 or (bare(refused) and not bare(chosen)) or (partly(refused) and not partly(chosen))
+    )
+
+
+def partly(example: Example) -> bool:
+    return isinstance(example, StatementExample) and ", mostly" in str(example.answer)
 
 
 def theme(label: str, summary: str, *statements: str) -> ThemeExample:
