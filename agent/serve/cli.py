@@ -44,7 +44,6 @@ app.command()(data.forget)
 app.command()(machine.serve)
 app.command()(machine.demo)
 app.command()(tuning.tune)
-app.command()(tuning.mean)
 app.command()(tuning.resample)
 for plugin in sorted(entry_points(group="leitmotif.commands")):
     app.add_typer(plugin.load(), name=plugin.name)

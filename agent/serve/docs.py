@@ -67,7 +67,6 @@ _ANSWERS: Mapping[str, type[BaseModel]] = {
     "serve": reports.ServeOut,
     "demo": reports.DemoOut,
     "tune": reports.TuneOut,
-    "mean": reports.MeanOut,
     "resample": reports.ResampleOut,
     "any of them, on an error": schemas.ErrorOut,
 }

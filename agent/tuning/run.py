@@ -2,7 +2,6 @@
 
     tuned = tune(settings, "mine", lessons(), progress=print)      # then start the engine with tuned.model
     found = resample(settings, Path("mine"), progress=print)       # with the tuned model running
-    found = average(settings, "mine", [first, last], progress=print)
 
 Everything lies in `<home>/tuning/<name>`: the checkpoints of a run under way, then the sealed adapter with its curve.
 """
@@ -13,7 +12,7 @@ import asyncio
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from agent.errors import UsageError
 from agent.llm import LLM
 from agent.tuning import examples, settings
 from agent.tuning.choose import choose
-from agent.tuning.mean import write_mean
 from agent.tuning.recombine import Sizes, recombined
 from agent.tuning.train import ADAPTER_FILE, Figures, train
 from agent.weights import embedder_folder
@@ -76,30 +74,6 @@ def tune(
     model = f"{EMBEDDED_MODEL}-{name}"
     merged = weights.prepare(given.home, given.engine.weights, model, adapter=adapter, progress=progress)
     return Tuned(model, adapter, merged, figures)
-
-
-@dataclass(frozen=True, slots=True)
-class Averaged:
-    """`model` is the name to start and ask for, `adapter` the sealed folder, `weights` what the engine loads."""
-
-    model: str
-    adapter: Path
-    weights: Path
-
-
-def average(given: Settings, name: str, adapters: Sequence[Path], *, progress: Progress = lambda _: None) -> Averaged:
-    """The mean of adapters as an adapter of its own, merged into the base. Raises UsageError for a bad name, fewer than two
-    adapters, and for those that do not go together."""
-    _check(name)
-    if len(adapters) < 2:
-        raise UsageError("a mean needs two adapters", hint="give the folders of two or more")
-    adapter = given.home.resolve() / "tuning" / name / "adapter"
-    with weights.publish(adapter, {"name": name}) as folder:
-        write_mean(adapters, folder)
-    model = f"{EMBEDDED_MODEL}-{name}"
-    return Averaged(
-        model, adapter, weights.prepare(given.home, given.engine.weights, model, adapter=adapter, progress=progress)
-    )
 
 
 def _check(name: str) -> None:

@@ -75,14 +75,6 @@ class TuneOut(Out):
     adapter_sha256: str
 
 
-class MeanOut(Out):
-    """The mean of adapters."""
-
-    model: str = Field(description="the name to start and to ask for: the setting llm.model")
-    adapter: str = Field(description="the folder of the adapter")
-    weights: str = Field(description="the folder that the engine loads: base and adapter in one")
-
-
 class ResampleOut(Out):
     """Answers of the tuned model that hold, to train on."""
 

@@ -1,4 +1,4 @@
-"""tune, resample, mean: train an adapter for the embedded model, find more to train it on, and average adapters."""
+"""tune, resample: train an adapter for the embedded model, and find more to train it on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.serve.commands.reports import MeanOut, ResampleOut, TuneOut
+from agent.serve.commands.reports import ResampleOut, TuneOut
 from agent.serve.commands.session import Home, Json, Session
 
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Examples, one JSON object a line.")]
@@ -84,26 +84,3 @@ def resample(
     session.show(
         ResampleOut(**asdict(found)), f"{found.kept} of {found.inputs} inputs have an answer in {found.folder}"
     )
-
-
-def mean(
-    ctx: typer.Context,
-    adapters: Annotated[list[Path], typer.Argument(metavar="DIR DIR ...", help="Adapters, trained one from another.")],
-    name: Annotated[str, typer.Option("--name", help="What to call their mean.")] = "mean",
-    as_json: Json = False,
-    home: Home = None,
-) -> None:
-    """Average adapters of the embedded model.
-
-    Rounds of preferences win what readers look for and lose some care for what is true; the mean of before and after keeps most
-    of the one and brings most of the other back. See docs/tune.md.
-
-    \b
-    Example: leitmotif mean --name better .leitmotif/tuning/first/adapter .leitmotif/tuning/last/adapter
-    """
-    from agent.tuning import run
-
-    session = Session(ctx, as_json, home)
-    done = run.average(session.configured, name, adapters, progress=session.note)
-    out = MeanOut(model=done.model, adapter=str(done.adapter), weights=str(done.weights))
-    session.show(out, f"start it with: LEITMOTIF_LLM__MODEL={out.model} leitmotif llm start")
