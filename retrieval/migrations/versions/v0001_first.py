@@ -15,21 +15,14 @@ ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    op.create_table(
-        "impressions",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("user", ID, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("item", ID, nullable=False),
-        sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("score", sa.Float(), nullable=False),
-        sa.Column("propensity", sa.Float(), nullable=False),
-        sa.Column("reason_origin", sa.Text(), nullable=False),
-        sa.Column("theme", ID, nullable=True),
-        sa.Column("query", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_impressions")),
-    )
-    op.create_index(op.f("ix_impressions_user_item_at"), "impressions", ["user", "item", "at"], unique=False)
+    _catalogue_and_events()
+    _statements()
+    _themes()
+    _records()
+
+
+def _catalogue_and_events() -> None:
+    """What there is, what people did, and the vectors of both."""
     op.create_table(
         "items",
         sa.Column("id", ID, nullable=False),
@@ -44,31 +37,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
     )
     op.create_table(
-        "llm_calls",
+        "events",
         sa.Column("id", ID, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("prompt", sa.Text(), nullable=False),
-        sa.Column("prompt_sha256", sa.Text(), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("user", ID, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("user", ID, nullable=True),
-        sa.Column("tokens_in", sa.Integer(), nullable=False),
-        sa.Column("tokens_out", sa.Integer(), nullable=False),
-        sa.Column("tokens_cached", sa.Integer(), nullable=False),
-        sa.Column("latency_s", sa.Float(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=False),
-        sa.Column("finish_reason", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_llm_calls")),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("item", ID, nullable=True),
+        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["item"], ["items.id"], name=op.f("fk_events_item")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
-    op.create_index(op.f("ix_llm_calls_at"), "llm_calls", ["at"], unique=False)
-    op.create_index(op.f("ix_llm_calls_user"), "llm_calls", ["user"], unique=False)
+    op.create_index(op.f("ix_events_user_at_id"), "events", ["user", "at", "id"], unique=False)
     op.create_table(
-        "meta",
-        sa.Column("key", ID, nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
+        "vectors",
+        sa.Column("model", ID, nullable=False),
+        sa.Column("hash", ID, nullable=False),
+        sa.Column("owner", ID, nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "hash", "owner", name=op.f("pk_vectors")),
     )
+    op.create_index(op.f("ix_vectors_owner"), "vectors", ["owner"], unique=False)
     op.create_table(
         "neutral_scores",
         sa.Column("model", ID, nullable=False),
@@ -77,16 +67,10 @@ def upgrade() -> None:
         sa.Column("score", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("model", "prompt", "hash", name=op.f("pk_neutral_scores")),
     )
-    op.create_table(
-        "profiles",
-        sa.Column("user", ID, nullable=False),
-        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("as_of", sa.BigInteger(), nullable=False),
-        sa.Column("portrait", sa.Text(), nullable=False),
-        sa.Column("portrait_origin", sa.Text(), nullable=False),
-        sa.Column("events_seen", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("user", "version", name=op.f("pk_profiles")),
-    )
+
+
+def _statements() -> None:
+    """What is said of people, and what was looked at for it."""
     op.create_table(
         "segments",
         sa.Column("user", ID, nullable=False),
@@ -119,39 +103,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user", "id", name=op.f("pk_statements")),
     )
     op.create_table(
-        "theme_marks",
+        "profiles",
         sa.Column("user", ID, nullable=False),
-        sa.Column("theme", ID, nullable=False),
-        sa.Column("mark", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("user", "theme", name=op.f("pk_theme_marks")),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("as_of", sa.BigInteger(), nullable=False),
+        sa.Column("portrait", sa.Text(), nullable=False),
+        sa.Column("portrait_origin", sa.Text(), nullable=False),
+        sa.Column("events_seen", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("user", "version", name=op.f("pk_profiles")),
     )
-    op.create_table(
-        "tombstones", sa.Column("hash", ID, nullable=False), sa.PrimaryKeyConstraint("hash", name=op.f("pk_tombstones"))
-    )
-    op.create_table(
-        "vectors",
-        sa.Column("model", ID, nullable=False),
-        sa.Column("hash", ID, nullable=False),
-        sa.Column("owner", ID, nullable=False),
-        sa.Column("vector", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("model", "hash", "owner", name=op.f("pk_vectors")),
-    )
-    op.create_index(op.f("ix_vectors_owner"), "vectors", ["owner"], unique=False)
-    op.create_table(
-        "events",
-        sa.Column("id", ID, nullable=False),
-        sa.Column("user", ID, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("item", ID, nullable=True),
-        sa.Column("value", sa.Float(), nullable=True),
-        sa.Column("text", sa.Text(), nullable=True),
-        sa.Column("context", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["item"], ["items.id"], name=op.f("fk_events_item")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
-    )
-    op.create_index(op.f("ix_events_user_at_id"), "events", ["user", "at", "id"], unique=False)
     op.create_table(
         "profile_statements",
         sa.Column("user", ID, nullable=False),
@@ -169,21 +129,10 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_profile_statements_user_statement"), "profile_statements", ["user", "statement"], unique=False
     )
-    op.create_table(
-        "theme_events",
-        sa.Column("user", ID, nullable=False),
-        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("theme", ID, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("sources", sa.Text(), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user", "version"], ["profiles.user", "profiles.version"], name=op.f("fk_theme_events_user")
-        ),
-        sa.PrimaryKeyConstraint("user", "version", "position", name=op.f("pk_theme_events")),
-    )
+
+
+def _themes() -> None:
+    """What their statements are grouped into, and how that came about."""
     op.create_table(
         "themes",
         sa.Column("user", ID, nullable=False),
@@ -204,4 +153,75 @@ def upgrade() -> None:
             ["user", "version"], ["profiles.user", "profiles.version"], name=op.f("fk_themes_user")
         ),
         sa.PrimaryKeyConstraint("user", "version", "id", name=op.f("pk_themes")),
+    )
+    op.create_table(
+        "theme_events",
+        sa.Column("user", ID, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("theme", ID, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user", "version"], ["profiles.user", "profiles.version"], name=op.f("fk_theme_events_user")
+        ),
+        sa.PrimaryKeyConstraint("user", "version", "position", name=op.f("pk_theme_events")),
+    )
+    op.create_table(
+        "theme_marks",
+        sa.Column("user", ID, nullable=False),
+        sa.Column("theme", ID, nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("user", "theme", name=op.f("pk_theme_marks")),
+    )
+
+
+def _records() -> None:
+    """What was shown and asked, what was erased, and how the store was made."""
+    op.create_table(
+        "impressions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user", ID, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("item", ID, nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("propensity", sa.Float(), nullable=False),
+        sa.Column("reason_origin", sa.Text(), nullable=False),
+        sa.Column("theme", ID, nullable=True),
+        sa.Column("query", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_impressions")),
+    )
+    op.create_index(op.f("ix_impressions_user_item_at"), "impressions", ["user", "item", "at"], unique=False)
+    op.create_table(
+        "llm_calls",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("prompt", sa.Text(), nullable=False),
+        sa.Column("prompt_sha256", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("user", ID, nullable=True),
+        sa.Column("tokens_in", sa.Integer(), nullable=False),
+        sa.Column("tokens_out", sa.Integer(), nullable=False),
+        sa.Column("tokens_cached", sa.Integer(), nullable=False),
+        sa.Column("latency_s", sa.Float(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("finish_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_llm_calls")),
+    )
+    op.create_index(op.f("ix_llm_calls_at"), "llm_calls", ["at"], unique=False)
+    op.create_index(op.f("ix_llm_calls_user"), "llm_calls", ["user"], unique=False)
+    op.create_table(
+        "tombstones", sa.Column("hash", ID, nullable=False), sa.PrimaryKeyConstraint("hash", name=op.f("pk_tombstones"))
+    )
+    op.create_table(
+        "meta",
+        sa.Column("key", ID, nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
