@@ -35,7 +35,6 @@ from agent.tuning.render import notes_of
 PUT_TOGETHER = "put together out of training examples"
 ANSWERED = "answered by the tuned model, chosen by code"
 BY_HAND = "answered by the authors"
-GRADED = "answered by the tuned model, graded by readers"
 JUDGED = "answered by the tuned model, chosen by what readers graded"
 OPEN = "not known yet"  # stands for the answer
 LEAST, MOST = 3, 7  # things of an input

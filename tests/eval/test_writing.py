@@ -381,11 +381,8 @@ def test_coverage_is_of_the_features_that_are_shared() -> None:
 )
 def test_what_some_have_is_overstated_when_said_of_all(text: str, overstates: int) -> None:
     assert says(statement(), text)["overstates"] == (overstates, 1)
-    against = [thing(f"Gore {n}", "slow-burn", act="hid") for n in range(4)]
-    assert says(statement(*NOIR, *against), text)["overstates"] == (
-        overstates,
-        1,
-    )  # things of the other side do not count
+    against = [thing(f"Gore {n}", "slow-burn", act="hid") for n in range(4)]  # things of the other side do not count
+    assert says(statement(*NOIR, *against), text)["overstates"] == (overstates, 1)
 
 
 # --- the other tasks --------------------------------------------------------------------------------------------------

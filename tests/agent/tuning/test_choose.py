@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.config import LLMSettings
+from agent.guard import loops
 from agent.tuning.checker import Checker, bare
 from agent.tuning.choose import MOST_OPENING, choose
 from agent.tuning.examples import (
@@ -31,7 +32,7 @@ from agent.tuning.examples import (
     load_rounds,
 )
 from agent.tuning.planted import is_planted, planted
-from agent.tuning.recombine import BY_HAND, GRADED, JUDGED, Asked, Sizes, acts_of, recombined
+from agent.tuning.recombine import ANSWERED, BY_HAND, JUDGED, PUT_TOGETHER, Asked, Sizes, acts_of, recombined
 from agent.tuning.render import render
 
 EXAMPLES = load()
@@ -73,14 +74,8 @@ def portrait(answer: str, likes: Sequence[str], dislikes: Sequence[str] = ()) ->
 
 
 def worse(refused: Example, chosen: Example) -> bool:
-    """Must it not stand, or leave out what the chosen one says, or say of some things what that says of all?"""
-    return (
-        CHECKER.named(refused) < 0 or (bare(refused) and not bare(chosen)) or (partly(refused) and not partly(chosen))
-    )
-
-
-def partly(example: Example) -> bool:
-    return isinstance(example, StatementExample) and ", mostly" in str(example.answer)
+    """Must it not stand, or leave out what the chosen one says?"""
+    return CHECKER.named(refused) < 0 or (bare(refused) and not bare(chosen))
 
 
 def theme(label: str, summary: str, *statements: str) -> ThemeExample:
@@ -253,10 +248,6 @@ def by_hand(example: Example) -> bool:
     return BY_HAND in example.origin
 
 
-def by_readers(example: Example) -> bool:
-    return GRADED in example.origin or JUDGED in example.origin
-
-
 def test_shipped_answers_hold(shipped: list[Example]) -> None:
     assert len(shipped) > 1000
     assert all(CHECKER.named(e) >= 0 and not bare(e) for e in shipped if not by_hand(e))
@@ -270,15 +261,18 @@ def test_answers_by_hand_say_enough_and_no_two_say_the_same(shipped: list[Exampl
     assert len({str(e.answer).lower() for e in written}) == len(written)
 
 
-def test_shipped_pairs_are_of_answers_that_hold_and_answers_that_do_not() -> None:
+def test_shipped_pairs_have_sound_answers_beside_others_to_the_same_input() -> None:
     pairs = [pair for told in ROUNDS for pair in told]
-    told = [p for p in pairs if p.chosen.answer is not None]
+    told = [p.chosen for p in pairs if p.chosen.answer is not None]
     assert len(told) > 300
     assert len(pairs) > len(told)  # some teach to say nothing
-    by_code = [p for p in told if not by_hand(p.chosen) and not by_readers(p.chosen)]
-    assert all(CHECKER.named(p.chosen) >= 0 and worse(p.refused, p.chosen) for p in by_code)
+    assert all(CHECKER.named(e) >= (1 if e.task == "portrait" else 0.4) for e in told if e.language == "en")
+    assert all(
+        CHECKER.named(e) >= 0 for e in told if not by_hand(e)
+    )  # in other languages authors inflect, the model copies
+    assert not [e.answer for e in told if isinstance(e, StatementExample) and loops(str(e.answer))]
     assert all(p.refused.answer != p.chosen.answer for p in pairs)
-    assert all(p.refused.input == p.chosen.input and p.chosen.split == "train" for p in pairs)
+    assert all(p.refused.input == p.chosen.input for p in pairs)
 
 
 def test_nothing_of_what_is_held_out_is_learnt_from(shipped: list[Example]) -> None:
@@ -287,17 +281,12 @@ def test_nothing_of_what_is_held_out_is_learnt_from(shipped: list[Example]) -> N
     titles = {act.title for e in held for act in acts_of(e)} - {act.title for e in TRAIN for act in acts_of(e)}
     said = {s for e in held if isinstance(e, ThemeExample) for s in e.input.statements}
     asked = [*shipped, *(p.chosen for told in ROUNDS for p in told)]
+    made = {act.title for e in asked if PUT_TOGETHER in e.origin for act in acts_of(e)}
+    assert made <= {act.title for e in TRAIN for act in acts_of(e)}
     assert {e.split for e in asked} == {"train"}
     assert not titles & {act.title for e in asked for act in acts_of(e)}
     assert not set(HELD_OUT) & {e.domain for e in asked}
     assert not said & {s for e in asked if isinstance(e, ThemeExample) for s in e.input.statements}
-
-
-def test_what_readers_preferred_holds_too() -> None:
-    """Authors of other languages inflect as the checker cannot follow."""
-    told = [p.chosen for told in ROUNDS for p in told if by_readers(p.refused)]
-    assert len(told) > 1000
-    assert all(CHECKER.named(e) >= 0 for e in told if e.language == "en" or not by_hand(e))
 
 
 def test_shipped_portraits_do_not_all_begin_alike(shipped: list[Example]) -> None:
@@ -353,4 +342,5 @@ def test_fewer_can_be_asked_for() -> None:
 
 def test_an_answer_of_the_model_says_so(shipped: list[Example]) -> None:
     """Self-descriptions are two whose answers are known."""
-    assert all(("answered by the tuned model" in e.origin) is (e.task != "self") for e in shipped if not by_hand(e))
+    own = [e for e in shipped if not by_hand(e)]
+    assert all((ANSWERED in e.origin or JUDGED in e.origin) is (e.task != "self") for e in own)
