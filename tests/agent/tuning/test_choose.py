@@ -267,9 +267,8 @@ def test_shipped_pairs_have_sound_answers_beside_others_to_the_same_input() -> N
     assert len(told) > 300
     assert len(pairs) > len(told)  # some teach to say nothing
     assert all(CHECKER.named(e) >= (1 if e.task == "portrait" else 0.4) for e in told if e.language == "en")
-    assert all(
-        CHECKER.named(e) >= 0 for e in told if not by_hand(e)
-    )  # in other languages authors inflect, the model copies
+    # in other languages than English authors inflect, which the checker cannot follow, and the model copies
+    assert all(CHECKER.named(e) >= 0 for e in told if not by_hand(e))
     assert not [e.answer for e in told if isinstance(e, StatementExample) and loops(str(e.answer))]
     assert all(p.refused.answer != p.chosen.answer for p in pairs)
     assert all(p.refused.input == p.chosen.input for p in pairs)
