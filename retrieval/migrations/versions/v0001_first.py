@@ -16,13 +16,18 @@ ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 def upgrade() -> None:
     _catalogue_and_events()
+    _vectors_and_scores()
     _statements()
+    _profiles()
     _themes()
-    _records()
+    _history_of_themes()
+    _impressions()
+    _llm_calls()
+    _bookkeeping()
 
 
 def _catalogue_and_events() -> None:
-    """What there is, what people did, and the vectors of both."""
+    """What there is, and what people did."""
     op.create_table(
         "items",
         sa.Column("id", ID, nullable=False),
@@ -50,6 +55,10 @@ def _catalogue_and_events() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
     op.create_index(op.f("ix_events_user_at_id"), "events", ["user", "at", "id"], unique=False)
+
+
+def _vectors_and_scores() -> None:
+    """What is computed once for a text and looked up after."""
     op.create_table(
         "vectors",
         sa.Column("model", ID, nullable=False),
@@ -102,6 +111,10 @@ def _statements() -> None:
         sa.Column("superseded_by", ID, nullable=True),
         sa.PrimaryKeyConstraint("user", "id", name=op.f("pk_statements")),
     )
+
+
+def _profiles() -> None:
+    """The versions of a profile, and the statements that each one holds."""
     op.create_table(
         "profiles",
         sa.Column("user", ID, nullable=False),
@@ -132,7 +145,7 @@ def _statements() -> None:
 
 
 def _themes() -> None:
-    """What their statements are grouped into, and how that came about."""
+    """What their statements are grouped into."""
     op.create_table(
         "themes",
         sa.Column("user", ID, nullable=False),
@@ -154,6 +167,10 @@ def _themes() -> None:
         ),
         sa.PrimaryKeyConstraint("user", "version", "id", name=op.f("pk_themes")),
     )
+
+
+def _history_of_themes() -> None:
+    """How the themes came about, and what their owner said of them."""
     op.create_table(
         "theme_events",
         sa.Column("user", ID, nullable=False),
@@ -179,8 +196,8 @@ def _themes() -> None:
     )
 
 
-def _records() -> None:
-    """What was shown and asked, what was erased, and how the store was made."""
+def _impressions() -> None:
+    """What was shown."""
     op.create_table(
         "impressions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -196,6 +213,10 @@ def _records() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_impressions")),
     )
     op.create_index(op.f("ix_impressions_user_item_at"), "impressions", ["user", "item", "at"], unique=False)
+
+
+def _llm_calls() -> None:
+    """What was asked of the LLM."""
     op.create_table(
         "llm_calls",
         sa.Column("id", ID, nullable=False),
@@ -216,6 +237,10 @@ def _records() -> None:
     )
     op.create_index(op.f("ix_llm_calls_at"), "llm_calls", ["at"], unique=False)
     op.create_index(op.f("ix_llm_calls_user"), "llm_calls", ["user"], unique=False)
+
+
+def _bookkeeping() -> None:
+    """What was erased, and how the store was made."""
     op.create_table(
         "tombstones", sa.Column("hash", ID, nullable=False), sa.PrimaryKeyConstraint("hash", name=op.f("pk_tombstones"))
     )
