@@ -7,7 +7,6 @@ embedding), or one of a small set of words that claim nothing. So a sentence can
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -186,9 +185,16 @@ def misplaced(text: str, of_kind: Mapping[str, frozenset[str]]) -> bool:
 
 
 def loops(text: str) -> bool:
-    """Says the same thing over: a word that carries meaning comes twice in a sentence, be it only "stories"."""
-    content = [w for w in words(text) if w not in _GLUE or len(w) >= LONG_WORD]
-    return any(count > 1 for count in Counter(map(stem, content)).values())
+    """Says the same thing over: a word that carries meaning comes twice in a sentence, be it only "stories", or once by itself
+    and once in a compound ("hand-crafted woodwork and craft")."""
+    said = [stem(word) for word in words(text) if not repeatable(word)]
+    inside = {stem(part) for word in words(text) if "-" in word for part in word.split("-") if not repeatable(part)}
+    return len(set(said)) < len(said) or not inside.isdisjoint(said)
+
+
+def repeatable(word: str) -> bool:
+    """May a sentence have `word`, in lower case, as often as it likes?"""
+    return word in _GLUE and len(word) < LONG_WORD
 
 
 def copies(text: str, titles: Iterable[str]) -> bool:

@@ -5,7 +5,7 @@
 vLLM by itself imports itself three to four times in turn: server, model inspection, engine core, worker. Here it is
 imported once and the engine core is forked from that, with the worker inside. `--plain` leaves vLLM as it is;
 agent/engine.py falls back on it. Measurements: docs/decisions/0002-embedded-engine.md. A script for a process of its own:
-of ours, only agent/forcing.py comes into it, when vLLM loads it by name.
+of ours, only the logits processors (agent/forcing.py, agent/once.py) come into it, when vLLM loads them by name.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def share_one_import() -> None:
 
 
 def main() -> None:
-    sys.path.append(str(Path(__file__).resolve().parents[1]))  # for agent.forcing; last, so that it hides nothing
+    # For our logits processors; last, so that it hides nothing.
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
     plain = "--plain" in sys.argv
     if plain:
         sys.argv.remove("--plain")

@@ -35,6 +35,7 @@ class ChatRequest:
     max_tokens: int
     temperature: float
     frequency_penalty: float
+    once: bool
     n: int
 
     def body(self) -> dict[str, Any]:
@@ -47,6 +48,7 @@ class ChatRequest:
             "frequency_penalty": self.frequency_penalty,
             "n": self.n,
             "logprobs": True,
+            **({"vllm_xargs": {"once": 1}} if self.once else {}),  # agent/once.py
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": json.loads(self.schema), "strict": True},
@@ -110,6 +112,7 @@ def build_request(settings: LLMSettings, prompt: Prompt, messages: Sequence[Mess
         max_tokens=prompt.params.max_tokens,
         temperature=prompt.params.temperature,
         frequency_penalty=prompt.params.frequency_penalty,
+        once=prompt.params.once,
         n=n if prompt.params.temperature > 0 else 1,
     )
 

@@ -66,11 +66,12 @@ def _arguments(settings: Settings, model: Path) -> list[str]:
         "kv-cache-memory-bytes": str(int(engine.kv_cache_gib * 2**30)),
         "generation-config": "vllm",  # sampling is decided by our requests alone
         "allowed-origins": "[]",  # vLLM would let every web page that is open on this machine use it
-        "logits-processors": "agent.forcing:Forcing",
         "structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
     }
+    processors = "--logits-processors agent.forcing:Forcing agent.once:Once"
     flags = "--no-enable-chunked-prefill --enforce-eager --enable-prompt-tokens-details --disable-uvicorn-access-log"
-    return [part for name, value in options.items() for part in (f"--{name}", value)] + flags.split()
+    valued = [part for name, value in options.items() for part in (f"--{name}", value)]
+    return [*valued, *processors.split(), *flags.split()]
 
 
 def _dtype(weights: str, cpu_flags: Collection[str]) -> str:

@@ -53,11 +53,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Sampling defaults of a prompt."""
+    """Sampling defaults of a prompt. `once`: no word twice, where the server can see to it (the embedded engine does)."""
 
     max_tokens: int = 64
     temperature: float = 0.0
     frequency_penalty: float = 0.0
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
