@@ -185,11 +185,9 @@ def misplaced(text: str, of_kind: Mapping[str, frozenset[str]]) -> bool:
 
 
 def loops(text: str) -> bool:
-    """Says the same thing over: a word that carries meaning comes twice in a sentence, be it only "stories", or once by itself
-    and once in a compound ("hand-crafted woodwork and craft")."""
+    """Says the same thing over: a word that carries meaning comes twice in a sentence, be it only "stories"."""
     said = [stem(word) for word in words(text) if not repeatable(word)]
-    inside = {stem(part) for word in words(text) if "-" in word for part in word.split("-") if not repeatable(part)}
-    return len(set(said)) < len(said) or not inside.isdisjoint(said)
+    return len(set(said)) < len(said)
 
 
 def repeatable(word: str) -> bool:

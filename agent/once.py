@@ -3,9 +3,9 @@
     chat.completions.create(..., extra_body={"vllm_xargs": {"once": 1}})
 
 A small model says things over ("Scandinavian detectives, mostly with a detective"). Penalties count tokens, and "detectives"
-and "detective" have none in common; here they are one word, as in the check that would refuse the sentence (agent/guard.py).
-A token that would begin, or end, a word that has been said is impossible, so that the model goes on with what it holds next
-likely. vLLM loads this by name, as agent/vllm_command.py says; nothing of ours imports it.
+and "detective" have none in common; here they are one word, as in the check that would refuse the sentence (agent/guard.py),
+and a compound says its parts. A token that would begin, or end, a word that has been said is impossible, so that the model
+goes on with what it holds next likely. vLLM loads this by name, as agent/vllm_command.py says; nothing of ours imports it.
 """
 
 from __future__ import annotations

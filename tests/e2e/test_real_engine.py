@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
+
+from agent import guard
+from agent.config import EMBEDDED_MODEL
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "retrieval" / "sample"
@@ -132,6 +136,18 @@ def test_nothing_is_written_twice(leitmotif: Leitmotif) -> None:
     again = leitmotif.json("profile", "owen")
     assert again["profiles"][0]["version"] == first["version"]
     assert again["seconds"] < 20  # nothing is asked of the LLM
+
+
+def test_the_engine_says_no_word_twice_where_it_is_asked_not_to(leitmotif: Leitmotif) -> None:
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{leitmotif.port}/v1", api_key="none")
+
+    def goes_on(once: int) -> str:
+        prompt = "jazz records, noir films, jazz records, noir films, jazz records, noir films, jazz"
+        asked = {"model": EMBEDDED_MODEL, "prompt": prompt, "max_tokens": 24, "temperature": 0}
+        return str(client.completions.create(**asked, extra_body={"vllm_xargs": {"once": once}}).choices[0].text)
+
+    assert guard.loops(goes_on(0))
+    assert not guard.loops(goes_on(1).rpartition(" ")[0])  # the last word may be half a word
 
 
 @pytest.mark.skipif(not FILMS.is_dir(), reason="MovieLens is not beside the checkout")
