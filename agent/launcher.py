@@ -5,7 +5,7 @@
 vLLM by itself imports itself three to four times in turn: server, model inspection, engine core, worker. Here it is
 imported once and the engine core is forked from that, with the worker inside. `--plain` leaves vLLM as it is;
 agent/engine.py falls back on it. Measurements: docs/decisions/0002-embedded-engine.md. A script for a process of its own:
-of ours, only the logits processors (agent/forcing.py, agent/once.py) come into it, when vLLM loads them by name.
+of ours, only the logits processors (agent/processors.py) come into it, when vLLM loads them by name.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ class LLM:
         return await self._score(prefix + continuation)
 
     async def _forced(self, prefix: str, continuation: str) -> RawScore | None:
-        """None from a server without our logits processor (agent/forcing.py): it writes something else."""
+        """None from a server without our logits processor (agent/processors.py): it writes something else."""
         force = {"force": defused(continuation)}
         response = await self._continue(prefix, max_tokens=FORCED_TOKENS, logprobs=0, vllm_xargs=force)
         choice = next(iter(_choices(response)), None)

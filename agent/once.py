@@ -1,11 +1,11 @@
-"""A vLLM logits processor that keeps an answer from saying a word twice.
+"""Which tokens would say a word again. Pure; agent/processors.py makes them impossible inside the server.
 
-    chat.completions.create(..., extra_body={"vllm_xargs": {"once": 1}})
+    Vocabulary([" detectives", " with", " detective"]).barred([0, 1])     # {0, 2}
 
 A small model says things over ("Scandinavian detectives, mostly with a detective"). Penalties count tokens, and "detectives"
 and "detective" have none in common; here they are one word, as in the check that would refuse the sentence (agent/guard.py),
 and a compound says its parts. A token that would begin, or end, a word that has been said is impossible, so that the model
-goes on with what it holds next likely. vLLM loads this by name, as agent/vllm_command.py says; nothing of ours imports it.
+goes on with what it holds next likely.
 """
 
 from __future__ import annotations
@@ -13,25 +13,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-from transformers import AutoTokenizer
-from vllm.v1.sample.logits_processor import AdapterLogitsProcessor
 
 from agent import guard
 
-if TYPE_CHECKING:
-    import torch
-
-ARGUMENT = "once"
 _BEGUN = 3  # letters of a first piece that give a word away: " pot" of "pottery"; " co" begins too many others
 _ENDING = 5  # letters after a stem that may be an inflection ("cosi-ness")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]*)*")
 _OPEN = re.compile(r"[^\W\d_][\w'’-]*\Z")  # the word or the compound that is being written
 _VALUE = '":"'  # what an answer in JSON says begins after it
-Rewrite = Callable[[Sequence[int], "torch.Tensor"], "torch.Tensor"]
 
 
 class Vocabulary:
@@ -95,30 +86,3 @@ class Vocabulary:
             if len(letters) <= most and guard.stem(begun + letters) == stem:
                 found.append(token)
         return tuple(found)
-
-
-class Once(AdapterLogitsProcessor):
-    """Per request that asks for it: at each step, what would say a word again is made impossible."""
-
-    def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None:
-        super().__init__(vllm_config, device, is_pin_memory)
-        tokenizer: Any = AutoTokenizer.from_pretrained(vllm_config.model_config.tokenizer)
-        self._vocabulary = Vocabulary(tokenizer.batch_decode([[token] for token in range(len(tokenizer))]))
-
-    @classmethod
-    def validate_params(cls, sampling_params: Any) -> None:
-        """Called before a request is accepted. Raises ValueError, which the client sees as a 400."""
-        if (sampling_params.extra_args or {}).get(ARGUMENT, 0) not in (0, 1):
-            raise ValueError(f"{ARGUMENT} must be 0 or 1")
-
-    def is_argmax_invariant(self) -> bool:
-        return False
-
-    def new_req_logits_processor(self, params: Any) -> Rewrite | None:
-        return self._say_once if (params.extra_args or {}).get(ARGUMENT) else None
-
-    def _say_once(self, written: Sequence[int], logits: torch.Tensor) -> torch.Tensor:
-        barred = self._vocabulary.barred(written)
-        if barred:
-            logits[list(barred)] = float("-inf")
-        return logits

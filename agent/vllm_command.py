@@ -68,7 +68,7 @@ def _arguments(settings: Settings, model: Path) -> list[str]:
         "allowed-origins": "[]",  # vLLM would let every web page that is open on this machine use it
         "structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
     }
-    processors = "--logits-processors agent.forcing:Forcing agent.once:Once"
+    processors = "--logits-processors agent.processors:Forcing agent.processors:Once"
     flags = "--no-enable-chunked-prefill --enforce-eager --enable-prompt-tokens-details --disable-uvicorn-access-log"
     valued = [part for name, value in options.items() for part in (f"--{name}", value)]
     return [*valued, *processors.split(), *flags.split()]

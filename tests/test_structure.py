@@ -18,15 +18,10 @@ LINES = 300
 FUNCTION_LINES = 40
 PLACES = {
     "chromadb": ("retrieval/index.py",),
-    "vllm": (
-        "agent/launcher.py",
-        "agent/vllm_command.py",
-        "agent/forcing.py",
-        "agent/once.py",
-    ),  # these run inside the server
+    "vllm": ("agent/launcher.py", "agent/vllm_command.py", "agent/processors.py"),  # these run inside the server
     "openai": ("agent/llm.py", "agent/chat", "agent/serve/", "eval/bench", "eval/rivals.py"),
     "sqlalchemy": ("retrieval/", "agent/config.py"),
-    "torch": ("agent/convert.py", "agent/forcing.py", "agent/once.py", "agent/tuning/", "retrieval/embed.py", "eval/"),
+    "torch": ("agent/convert.py", "agent/processors.py", "agent/tuning/", "retrieval/embed.py", "eval/"),
 }
 
 

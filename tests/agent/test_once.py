@@ -1,21 +1,12 @@
-"""The logits processor that lets no word come twice, without an engine: a few dozen tokens, and what is barred after them."""
+"""Which of a few dozen tokens may come after others, so that no word is said twice."""
 
 from __future__ import annotations
 
-import warnings
-from types import SimpleNamespace
-from typing import Any
-
-import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import guard
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # vLLM's and its dependencies' own, at import
-    from agent import once
+from agent.once import Vocabulary
 
 PIECES = (
     '{"',
@@ -58,7 +49,7 @@ PIECES = (
     *(" pot", "tery", "ter", "s", "films", " films", " film", "maker", " slow", " burn", "burn", "slow", " jazz"),
 )
 IDS = {piece: token for token, piece in enumerate(PIECES)}
-VOCABULARY = once.Vocabulary(PIECES)
+VOCABULARY = Vocabulary(PIECES)
 
 
 def tokens(*pieces: str) -> list[int]:
@@ -112,39 +103,3 @@ def test_what_keeps_to_it_never_loops(wanted: list[int]) -> None:
     said = "".join(PIECES[token] for token in written).removeprefix('{"text":"')
     whole = said[: said.rfind(" ")] if " " in said.strip() else ""  # the last word may be half a word
     assert not guard.loops(whole)
-
-
-@pytest.fixture
-def processor(monkeypatch: pytest.MonkeyPatch) -> once.Once:
-    tokenizer = type(
-        "Pieces", (), {"__len__": lambda _: len(PIECES), "batch_decode": lambda _, ids: [PIECES[i] for (i,) in ids]}
-    )
-    monkeypatch.setattr("agent.once.AutoTokenizer.from_pretrained", lambda _folder: tokenizer())
-    return once.Once(SimpleNamespace(model_config=SimpleNamespace(tokenizer="")), torch.device("cpu"), False)
-
-
-def asking(**arguments: Any) -> SimpleNamespace:
-    return SimpleNamespace(extra_args=arguments or None)
-
-
-def test_a_request_that_asks_for_it_gets_it(processor: once.Once) -> None:
-    say_once = processor.new_req_logits_processor(asking(once=1))
-    assert say_once is not None
-    row = say_once(tokens(" detectives", " and"), torch.zeros(len(PIECES)))
-    assert row[IDS[" detective"]] == float("-inf")
-    assert row[IDS[" films"]] == 0
-    assert bool((say_once(tokens(), torch.zeros(len(PIECES))) == 0).all())
-
-
-def test_other_requests_are_left_alone(processor: once.Once) -> None:
-    assert processor.new_req_logits_processor(asking()) is None
-    assert processor.new_req_logits_processor(asking(once=0)) is None
-    assert not processor.is_argmax_invariant()
-
-
-@pytest.mark.parametrize("value", ["yes", 2, [1]])
-def test_what_is_neither_yes_nor_no_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="must be 0 or 1"):
-        once.Once.validate_params(asking(once=value))
-    once.Once.validate_params(asking(once=1))
-    once.Once.validate_params(asking())
