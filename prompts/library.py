@@ -22,15 +22,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from prompts import outputs
 
@@ -55,10 +55,13 @@ class Message:
 class Params:
     """Sampling defaults of a prompt. `once`: no word twice, where the server can see to it (the embedded engine does)."""
 
-    max_tokens: int = 64
-    temperature: float = 0.0
-    frequency_penalty: float = 0.0
+    max_tokens: Annotated[int, Field(ge=1)] = 64
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
     once: bool = False
+
+
+_PARAMS = TypeAdapter(Params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,12 @@ def parse(source: str, origin: str) -> Prompt:
 
 def _params(given: Any, origin: str) -> Params:
     try:
-        return Params(**given)
+        return _PARAMS.validate_python(asdict(Params(**given)))
     except TypeError as exc:
         raise PromptError(f"{origin}: bad params: {exc}") from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        raise PromptError(f"{origin}: bad params: {first['loc'][0]}: {first['msg']}") from exc
 
 
 def _sections(body: str, origin: str) -> tuple[Message, ...]:

@@ -45,9 +45,8 @@ def test_no_request_carries_a_seed() -> None:
 def test_a_word_may_come_once_where_the_prompt_says_so() -> None:
     once = replace(WRITE, params=replace(WRITE.params, once=True))
     assert build_request(SETTINGS, once, MESSAGES, n=1).body()["vllm_xargs"] == {"once": 1}
-    assert (
-        "vllm_xargs" not in build_request(SETTINGS, WRITE, MESSAGES, n=1).body()
-    )  # other servers may refuse the field
+    # other servers may refuse the field
+    assert "vllm_xargs" not in build_request(SETTINGS, WRITE, MESSAGES, n=1).body()
 
 
 def test_equal_requests_are_equal_so_that_they_can_be_looked_up() -> None:

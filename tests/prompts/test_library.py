@@ -73,6 +73,10 @@ def test_missing_and_unknown_variables_are_refused(variables: Mapping[str, objec
         ("output: SentenceOut", "output: Nothing", "Nothing"),
         ("output: SentenceOut", "output: annotations", "annotations"),
         ("## system\n", "Words before.\n## system\n", "sections"),
+        ("max_tokens: 9", "max_tokens: nine", "max_tokens"),
+        ("max_tokens: 9", "max_tokens: 0", "max_tokens"),
+        ("temperature: 0.5", "temperature: 3", "temperature"),
+        ("temperature: 0.5", "once: perhaps", "once"),
     ],
 )
 def test_a_broken_template_is_refused_by_name(old: str, new: str, problem: str) -> None:
